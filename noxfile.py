@@ -1,0 +1,160 @@
+"""All that a change must pass: `uvx nox`. What the template is for, in a minute: `uvx nox -s demo`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
+COPIER = "copier>=9.4"
+
+nox.needs_version = ">=2024.4.15"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["plan", "lint", "tests", "examples", "generated", "summary"]
+
+
+def select_all_of_pyenv() -> None:
+    """Let uv and nox see all versions that pyenv has: its shims hide those that are not selected."""
+    if os.name != "posix" or not shutil.which("pyenv"):
+        return
+    listing = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=False).stdout
+    # Newest first, since plain `python` is the first of them. The others stay, because uv may be installed in one.
+    wanted, others = [], []
+    for version in listing.split():
+        (wanted if version.rpartition(".")[0] in PYTHONS else others).append(version)
+    wanted.sort(key=lambda version: [int(part) for part in version.split(".") if part.isdigit()], reverse=True)
+    os.environ["PYENV_VERSION"] = ":".join([*wanted, *others, "system"])
+
+
+def is_installed(version: str) -> bool:
+    """Tell whether nox will find a Python."""
+    uv = os.environ.get("UV") or shutil.which("uv")
+    search = [uv, "python", "find", "--no-project", version] if uv else [f"python{version}", "--version"]
+    try:
+        return subprocess.run(search, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+select_all_of_pyenv()
+os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
+FOUND = [version for version in PYTHONS if is_installed(version)]
+NEWEST = FOUND[-1] if FOUND else f"{sys.version_info.major}.{sys.version_info.minor}"
+RAN: dict[str, str] = {}  # Python: how the tests of a generated repository ended on it.
+
+
+@nox.session(python=False)
+def plan(session: nox.Session) -> None:
+    """Says what is going to happen."""
+    session.log("lint      this repository's own code, texts and workflows")
+    session.log("tests     the template: every combination rendered, odd names, wheel, updates")
+    session.log("examples  examples/ is what the template renders, and passes its own nox")
+    session.log(f"generated a fresh repository and its own nox: the whole kit on Python {NEWEST},")
+    session.log(f"          a part of it on {', '.join(FOUND[:-1]) or 'no other, since none is installed'}")
+
+
+@nox.session(python=NEWEST)
+def demo(session: nox.Session) -> None:
+    """Scaffolds a repository, talks to its agent, kills the process, goes on in another; about half a minute."""
+    session.install(COPIER)
+    session.run("python", "scripts/demo.py", *session.posargs)
+
+
+@nox.session(python=NEWEST)
+def tests(session: nox.Session) -> None:
+    """Tests the template; arguments after -- go to pytest."""
+    session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test"))
+    session.run("pytest", *(session.posargs or ["-n", "auto"]))
+
+
+@nox.session(python=NEWEST)
+def lint(session: nox.Session) -> None:
+    """Checks this repository's own code, texts and workflows; changes nothing."""
+    session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lint"))
+    python_files = ["noxfile.py", "scripts", "tests"]
+    session.run("ruff", "check", *python_files)
+    session.run("ruff", "format", "--check", *python_files)
+    session.run("mypy", *python_files)
+    session.run("codespell", *tracked(session))
+    workflows = sorted(str(path) for path in Path(".github/workflows").iterdir())
+    session.run("zizmor", "--offline", "--quiet", ".github")
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    session.run("check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml")
+
+
+@nox.session(python=NEWEST)
+def render(session: nox.Session) -> None:
+    """Renders examples/ anew; with `-- --check` only fails where that would change something."""
+    session.install(COPIER)
+    session.run("python", "scripts/render.py", *session.posargs)
+
+
+@nox.session(python=NEWEST)
+def examples(session: nox.Session) -> None:
+    """Checks that examples/ is what the template renders, then runs each example's own nox."""
+    session.install(COPIER, "nox")
+    session.run("python", "scripts/render.py", "--check")
+    for noxfile in sorted(Path("examples").glob("*/noxfile.py")):
+        with session.chdir(noxfile.parent):
+            run_its_nox(session)
+
+
+@nox.session(python=NEWEST)
+def generated(session: nox.Session) -> None:
+    """Scaffolds a repository and runs its own nox; arguments after -- go to that."""
+    session.install(COPIER, "nox")
+    with scaffolded(session) as repository, session.chdir(repository):
+        run_its_nox(session, *session.posargs)
+
+
+@nox.session(python=False)
+def summary(session: nox.Session) -> None:
+    """Says on which Pythons a generated repository was tested; fails without those in REQUIRED_PYTHONS."""
+    for version in PYTHONS:
+        session.log(f"Python {version}: {RAN.get(version, 'did not run' if version in FOUND else 'is not installed')}")
+    missing = [v for v in os.environ.get("REQUIRED_PYTHONS", "").split() if RAN.get(v) != "success"]
+    if missing:
+        session.error(f"required, and not tested with success: {', '.join(missing)}")
+    if "success" in RAN.values():
+        session.log("Next: uvx nox -s demo shows what it is for; README.md says how to scaffold your own.")
+
+
+@contextmanager
+def scaffolded(session: nox.Session) -> Iterator[Path]:
+    """Render the working tree with all defaults, as the README says, into a temporary git repository."""
+    with tempfile.TemporaryDirectory(prefix="generated-", ignore_cleanup_errors=True) as folder:
+        repository = Path(folder).resolve() / "strands-session-cassandra"
+        answers = ["--defaults", "--quiet", "-d", "backend=Cassandra"]
+        session.run("copier", "copy", *answers, "--vcs-ref", "HEAD", str(ROOT), str(repository))
+        session.run("git", "init", "--quiet", str(repository), external=True)
+        yield repository
+
+
+def run_its_nox(session: nox.Session, *arguments: str) -> None:
+    """Run the nox of the repository in the current folder and note which Pythons it tested."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        try:
+            session.run("nox", "--report", str(report), *arguments)
+        finally:
+            if report.exists():
+                for ran in json.loads(report.read_text())["sessions"]:
+                    name, _, version = ran["signatures"][-1].rpartition("-") if ran["signatures"] else ("", "", "")
+                    if name and RAN.get(version) in (None, "success"):
+                        RAN[version] = ran["result"]
+
+
+def tracked(session: nox.Session) -> list[str]:
+    """Return the files that are under version control."""
+    listing = session.run("git", "ls-files", external=True, silent=True, log=False)
+    return [name for name in (listing or "").splitlines() if name != "LICENSE"]

@@ -1,0 +1,205 @@
+"""The life of a repository in a minute: scaffold it, talk to its agent, kill the process, go on in another one.
+
+`nox -s demo` runs it, in an environment that has Copier. It exits with an error unless the conversation that it finds
+after the kill is the one that it had before.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+START = time.monotonic()
+TOLD = ["My name is Ada.", "I take my tea without milk.", "What was my name?"]
+ASKED_AFTERWARDS = "And who told you?"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where a demo keeps its conversation.
+
+    Attributes:
+        backend: The answer to Copier's first question; it names the repository and its classes.
+        starting_point: The folder of backends/ that the repository is rendered from.
+        connect: Given the rendered repository, provides a store and yields its connection string.
+        about: What to tell the audience.
+    """
+
+    backend: str
+    starting_point: str
+    connect: Callable[[Path], AbstractContextManager[str]]
+    about: str
+
+
+@contextmanager
+def sqlite_file(repository: Path) -> Iterator[str]:
+    """Yield the connection string of a new SQLite file."""
+    yield f"sqlite:///{(repository / 'demo.db').as_posix()}"
+
+
+STORES = [
+    Store(
+        backend="Cassandra",
+        starting_point="skeleton",
+        connect=sqlite_file,
+        about="Cassandra stands for the datastore of your choice. A fresh repository keeps its sessions\n"
+        "in an SQLite file, until you have replaced the bodies that it marks.",
+    )
+]
+
+
+class Chat:
+    """A running examples/chat.py; what it prints is passed on to the screen."""
+
+    def __init__(self, python: Path, repository: Path, *arguments: str, time_limit: float = 60) -> None:
+        """Start the process."""
+        self.process = subprocess.Popen(
+            [str(python), "examples/chat.py", "--session", "demo", *arguments],
+            cwd=repository,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        )
+        self.transcript = ""
+        self._watchdog = threading.Timer(time_limit, self.process.kill)
+        self._watchdog.daemon = True
+        self._watchdog.start()
+
+    def say(self, prompt: str) -> None:
+        """Type a line."""
+        assert self.process.stdin
+        self.process.stdin.write(f"{prompt}\n".encode())
+        self.process.stdin.flush()
+
+    def wait_for(self, text: str) -> None:
+        """Read on until `text` has been printed after all that was waited for before."""
+        seen = len(self.transcript)
+        while text not in self.transcript[seen:]:
+            if not self._read():
+                raise SystemExit(f"\nDemo failed: chat.py ended, or hung, before it printed {text!r}.")
+
+    def kill(self) -> int:
+        """Kill the process, as the operating system kills one that is out of memory: SIGKILL, no clean-up."""
+        self.process.kill()
+        return self.finish()
+
+    def finish(self) -> int:
+        """Close the input, read the rest, and return the exit code."""
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.close()
+        while self._read():
+            pass
+        self.process.stdout.close()
+        self._watchdog.cancel()
+        return self.process.wait()
+
+    def _read(self) -> bool:
+        assert self.process.stdout
+        data = os.read(self.process.stdout.fileno(), 4096).decode()
+        self.transcript += data
+        print(data, end="", flush=True)
+        return bool(data)
+
+
+def step(number: int, text: str) -> None:
+    """Announce what happens next."""
+    print(f"\n[{time.monotonic() - START:4.1f} s] {number}/6 {text}\n", flush=True)
+
+
+def check(expected: bool, complaint: str) -> None:
+    """End the demo with an error when something is not as it should be."""
+    if not expected:
+        raise SystemExit(f"\nDemo failed: {complaint}")
+
+
+def install(repository: Path) -> Path:
+    """Install the repository into a virtual environment of its own and return its Python."""
+    folder = repository / ".venv"
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if uv := os.environ.get("UV") or shutil.which("uv"):
+        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
+        subprocess.run([uv, "pip", "install", "--python", str(python), str(repository)], check=True)
+    else:
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", str(repository)], check=True)
+    return python
+
+
+def answer(number: int) -> str:
+    """Return what the echo model answers to the user's message of that number."""
+    return f"That was message {number}. The first was: {TOLD[0]}"
+
+
+def demonstrate(store: Store, repository: Path) -> None:
+    """Scaffold, install, talk, kill, resume, inspect."""
+    step(1, f"Scaffold {repository.name}, which takes the place of your own")
+    answers = ["-d", f"backend={store.backend}", "-d", f"starting_point={store.starting_point}"]
+    copier = [sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", "--vcs-ref", "HEAD", *answers]
+    subprocess.run([*copier, str(ROOT), str(repository)], check=True)
+    print(store.about)
+
+    step(2, "Install it into a virtual environment of its own (the longest step)")
+    python = install(repository)
+
+    with store.connect(repository) as connection:
+        step(3, "Run its examples/chat.py and talk (a stand-in answers in place of a model)")
+        chat = Chat(python, repository, "--connection", connection, "--turn-delay", "2")
+        for number, prompt in enumerate(TOLD[:-1], start=1):
+            chat.wait_for("you:")
+            chat.say(prompt)
+            chat.wait_for(answer(number))
+        chat.wait_for("you:")
+        chat.say(TOLD[-1])
+        chat.wait_for("That was")
+
+        print("...\n", flush=True)
+        step(4, f"In the middle of the answer, kill -9 process {chat.process.pid}")
+        exit_code = chat.kill()
+        print(f"The process is dead (exit code {exit_code}).", flush=True)
+        check(exit_code != 0 and answer(len(TOLD)) not in chat.transcript, "it had finished before it was killed.")
+
+        step(5, "Run examples/chat.py once more: another process, the same session")
+        chat = Chat(python, repository, "--connection", connection)
+        chat.say(ASKED_AFTERWARDS)
+        check(chat.finish() == 0, "the second process did not end well.")
+        check("5 messages restored" in chat.transcript, "5 messages were stored before the kill, and not 5 restored.")
+
+        step(6, "What is stored, through list_messages() of the session manager")
+        chat = Chat(python, repository, "--connection", connection, "--show")
+        check(chat.finish() == 0, "the session could not be read.")
+
+    expected = []
+    for number, prompt in enumerate([*TOLD, ASKED_AFTERWARDS], start=1):
+        expected += [f"user {prompt}", f"assistant {answer(number)}"]
+    records = [" ".join(line.split()[2:]) for line in chat.transcript.splitlines() if line.strip()[:1].isdigit()]
+    check(records == expected, f"what is stored is not the conversation that was had: {records}")
+
+
+def main() -> None:
+    """Run the demo of every store, or of those whose starting points were given."""
+    chosen = [store for store in STORES if store.starting_point in (sys.argv[1:] or [s.starting_point for s in STORES])]
+    check(bool(chosen), f"there is none of {sys.argv[1:]}; there is {[store.starting_point for store in STORES]}.")
+    for store in chosen:
+        with tempfile.TemporaryDirectory(prefix="demo-", ignore_cleanup_errors=True) as folder:
+            demonstrate(store, Path(folder).resolve() / f"strands-session-{store.backend.lower()}")
+    print(
+        f"\n[{time.monotonic() - START:4.1f} s] The conversation survived: nothing lost, nothing twice. All of this was"
+        " in a temporary folder, which is gone.\n\nScaffold your own, with the name of your datastore:\n\n"
+        f"    uvx copier copy --defaults -d backend=Cassandra {ROOT} strands-session-cassandra\n\n"
+        "Its README and CONTRIBUTING.md say how to go on. To test the template itself: uvx nox",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
