@@ -21,8 +21,7 @@ nox.options.sessions = ["lint", "types", "tests", "lowest", "build"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
-PACKAGE = next(Path("src").iterdir()).name
-ran: list[str] = []
+passed: list[str] = []
 
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
 if shutil.which("pyenv"):  # its shims hide every Python that PYENV_VERSION does not name
@@ -33,17 +32,18 @@ if shutil.which("pyenv"):  # its shims hide every Python that PYENV_VERSION does
 @functools.cache
 def found(python: str) -> bool:
     """Whether this machine has that Python, as uv sees it or, without uv, by its name on the path."""
-    uv = shutil.which(os.environ.get("UV", "uv"))
-    command = [uv, "python", "find", python] if uv else [shutil.which(f"python{python}") or "false", "-c", ""]
+    uv, executable = shutil.which(os.environ.get("UV", "uv")), shutil.which(f"python{python}")
+    if not (uv or executable):
+        return False
+    command = [uv, "python", "find", python] if uv else [executable, "-c", ""]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def todos() -> list[str]:
-    """The bodies that still have to be replaced, each with its place."""
-    files = sorted([*Path("src").rglob("*.py"), *Path("tests").glob("*.py")])
+    """The bodies that are still the template's, each with its place and what to do."""
     return [
         f"{file}:{number}: {line.partition('TODO(backend):')[2].strip()}"
-        for file in files
+        for file in sorted([*Path("src").rglob("*.py"), *Path("tests").glob("*.py")])
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
         if "TODO(backend):" in line
     ]
@@ -52,7 +52,7 @@ def todos() -> list[str]:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting; `nox -s lint -- --fix` mends what it can."""
-    session.install("ruff>=0.17,<0.18")
+    session.install("-e", ".[dev]")
     fix = "--fix" in session.posargs
     session.run("ruff", "check", *(["--fix"] if fix else []))
     session.run("ruff", "format", *([] if fix else ["--check", "--diff"]))
@@ -67,64 +67,68 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run every test on the newest Python there is, the quick ones on the others; arguments go to pytest."""
-    session.install("-e", ".[dev]")
+    """Run all tests on the newest Python found, the quick ones on the others; `-- -m ""` runs all on each."""
     newest = [python for python in PYTHONS if found(python)][-1:]
-    session.run("pytest", *([] if session.python in newest else ["-m", "quick"]), *session.posargs)
-    ran.append(str(session.python))
+    subset = [] if session.python in newest else ["-m", "quick"]
+    session.log("the quick tests; all of them run on %s", *newest) if subset else session.log("all tests")
+    session.install("-e", ".[dev]")
+    session.run("pytest", *subset, *session.posargs)
+    passed.append(f"{session.python} ({'quick' if subset else 'all'})")
 
 
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
-    """Run every test against the oldest versions that the dependencies allow."""
+    """Run all tests with the oldest versions that the dependencies allow."""
     if session.venv_backend != "uv":
-        session.skip("only uv can install the oldest versions: pip install uv")
+        session.skip("only uv installs the oldest versions: pip install uv")
     session.install("--resolution", "lowest-direct", "-e", ".[dev]")
     session.run("pytest", *session.posargs)
 
 
 @nox.session
 def conformance(session: nox.Session) -> None:
-    """Run the conformance kit alone; `nox -s conformance -- -k messages` runs a part of it."""
+    """Run the conformance kit alone; `nox -s conformance -- -k redaction` runs a part of it."""
     session.install("-e", ".[dev]")
     session.run("pytest", "tests/test_conformance.py", *session.posargs)
 
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Build the wheel and the source distribution into dist/, and check what is in them."""
-    session.install("build", "check-wheel-contents", "twine")
+    """Build the source distribution and the wheel into dist/, and check what is in them."""
+    session.install("build[uv]", "check-wheel-contents", "twine")
     shutil.rmtree("dist", ignore_errors=True)
-    session.run("python", "-m", "build")
-    wheel, sdist = [str(file) for pattern in ("*.whl", "*.tar.gz") for file in Path("dist").glob(pattern)]
-    session.run("check-wheel-contents", "--package", f"src/{PACKAGE}", wheel)
-    session.run("twine", "check", "--strict", wheel, sdist)
+    session.run("python", "-m", "build", "--installer", "uv")
+    files = [str(file) for file in Path("dist").iterdir()]
+    session.run("check-wheel-contents", *(file for file in files if file.endswith(".whl")))
+    session.run("twine", "check", "--strict", *files)
 
 
 @nox.session(python=False)
 def todo(session: nox.Session) -> None:
-    """List the bodies that are still the template's and that you replace."""
+    """List the bodies that are still the template's: you replace them."""
     left = todos()
-    print(*left, f"{len(left)} left." if left else "Nothing left: every body is yours.", sep="\n")
+    print(*left, f"{len(left)} left to replace." if left else "Nothing left: every body is yours.", sep="\n")
 
 
 @nox.session(python=False)
 def release_check(session: nox.Session) -> None:
-    """Refuse what must not be released; `nox -s release_check -- v0.1.0` compares a tag as well."""
-    version = PROJECT["project"]["version"]
+    """Refuse to release what is not ready; `nox -s release_check -- v0.1.0` compares the tag as well."""
+    version, reasons = PROJECT["project"]["version"], []
     if left := todos():
-        session.error(f"{len(left)} bodies are still the template's (nox -s todo lists them): replace them first")
-    if not re.search(rf"^## \[?{re.escape(version)}\b", Path("CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE):
-        session.error(f"CHANGELOG.md has no entry for {version}: add '## {version}' and what it brings")
-    for tag in session.posargs:
-        if tag.removeprefix("v") != version:
-            session.error(f"the tag is {tag}, the version in pyproject.toml is {version}: make them equal")
+        reasons.append(f"{len(left)} bodies are still the template's: `nox -s todo` lists them, replace them first")
+    if not re.search(rf"^## {re.escape(version)}\b", Path("CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE):
+        reasons.append(f"CHANGELOG.md has no entry for {version}: add `## {version}` and what it brings")
+    if session.posargs and session.posargs[0].removeprefix("v") != version:
+        reasons.append(f"the tag is {session.posargs[0]}, the version in pyproject.toml {version}: make them equal")
+    if reasons:
+        session.error("not ready to release:\n- " + "\n- ".join(reasons))
+    session.log(f"{version} is ready to release")
 
 
 @atexit.register
 def say_what_ran() -> None:
-    """Say on which Pythons the tests passed and on which they could not run."""
-    if ran:
-        missing = [python for python in PYTHONS if not found(python)]
-        print(f"\nTests passed on Python {', '.join(ran)}.", f"Not found here: {', '.join(missing)}." if missing else "")
-        print(f"{len(todos())} bodies left to replace: nox -s todo" if todos() else "Next: nox -s release_check")
+    """Say on which Pythons the tests passed, which of them this machine lacks, and what to do next."""
+    if passed:
+        missing = ", ".join(python for python in PYTHONS if not found(python))
+        print(f"\nThe tests passed on Python {', '.join(passed)}; not on this machine: {missing or 'none'}.")
+        print(f"Next: `nox -s {'todo` lists the bodies to replace' if todos() else 'release_check`'}.")
