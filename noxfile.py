@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,12 +29,13 @@ def select_all_of_pyenv() -> None:
     if os.name != "posix" or not shutil.which("pyenv"):
         return
     listing = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=False).stdout
-    # Newest first, since plain `python` is the first of them. The others stay, because uv may be installed in one.
-    wanted, others = [], []
-    for version in listing.split():
-        (wanted if version.rpartition(".")[0] in PYTHONS else others).append(version)
-    wanted.sort(key=lambda version: [int(part) for part in version.split(".") if part.isdigit()], reverse=True)
-    os.environ["PYENV_VERSION"] = ":".join([*wanted, *others, "system"])
+
+    def age(version: str) -> tuple[bool, list[int]]:
+        return version[0].isdigit(), [int(part) for part in re.findall(r"\d+", version)]
+
+    # The newest first, since plain `python` is the first. The old ones stay, because uv may be installed in one.
+    newest_first = sorted(listing.split(), key=age, reverse=True)
+    os.environ["PYENV_VERSION"] = ":".join([*newest_first, "system"])
 
 
 def is_installed(version: str) -> bool:

@@ -70,6 +70,9 @@ class Chat:
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         )
+        assert self.process.stdin
+        assert self.process.stdout
+        self._keyboard, self._screen = self.process.stdin, self.process.stdout
         self.transcript = ""
         self._watchdog = threading.Timer(time_limit, self.process.kill)
         self._watchdog.daemon = True
@@ -77,9 +80,8 @@ class Chat:
 
     def say(self, prompt: str) -> None:
         """Type a line."""
-        assert self.process.stdin
-        self.process.stdin.write(f"{prompt}\n".encode())
-        self.process.stdin.flush()
+        self._keyboard.write(f"{prompt}\n".encode())
+        self._keyboard.flush()
 
     def wait_for(self, text: str) -> None:
         """Read on until `text` has been printed after all that was waited for before."""
@@ -95,17 +97,15 @@ class Chat:
 
     def finish(self) -> int:
         """Close the input, read the rest, and return the exit code."""
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.close()
+        self._keyboard.close()
         while self._read():
             pass
-        self.process.stdout.close()
+        self._screen.close()
         self._watchdog.cancel()
         return self.process.wait()
 
     def _read(self) -> bool:
-        assert self.process.stdout
-        data = os.read(self.process.stdout.fileno(), 4096).decode()
+        data = os.read(self._screen.fileno(), 4096).decode()
         self.transcript += data
         print(data, end="", flush=True)
         return bool(data)
