@@ -67,13 +67,13 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run all tests on the newest Python found, the quick ones on the others; `-- -m ""` runs all on each."""
+    """Run all tests on the newest Python found, the quick ones on the others; arguments, if any, replace the choice."""
     newest = [python for python in PYTHONS if found(python)][-1:]
-    subset = [] if session.python in newest else ["-m", "quick"]
-    session.log("the quick tests; all of them run on %s", *newest) if subset else session.log("all tests")
+    chosen = session.posargs or ([] if session.python in newest else ["-m", "quick"])
+    session.log(f"pytest with {chosen or 'all tests'}")
     session.install("-e", ".[dev]")
-    session.run("pytest", *subset, *session.posargs)
-    passed.append(f"{session.python} ({'quick' if subset else 'all'})")
+    session.run("pytest", *chosen)
+    passed.append(f"{session.python} ({' '.join(chosen) or 'all'})")
 
 
 @nox.session(python=PYTHONS[0])
