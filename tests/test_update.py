@@ -11,7 +11,13 @@ import pytest
 from conftest import Render, commit, git
 
 PACKAGE = "src/strands_session_cassandra"
-AUTHORS_FILES = [f"{PACKAGE}/repository.py", "tests/conftest.py", "tests/test_conformance.py"]
+AUTHORS_FILES = [
+    f"{PACKAGE}/connection.py",
+    f"{PACKAGE}/repository.py",
+    "tests/conftest.py",
+    "tests/test_conformance.py",
+    "tests/test_repository.py",
+]
 CHANGED_LINE = '    "strands-agents>=1.58,<2",\n'
 
 
@@ -43,10 +49,12 @@ def evolved(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     change(sources(evolved, "pyproject.toml"), CHANGED_LINE, CHANGED_LINE.replace("1.58", "1.61"))
     change(sources(evolved, "noxfile.py"), '"""Check style and formatting', '"""Check in v2 style and formatting')
     append(sources(evolved, "README.md"), "\nNew in v2.\n")
-    # Of the author's files it changes one, renames one and deletes one.
-    append(sources(evolved, AUTHORS_FILES[0]), "V2 = True\n")
-    sources(evolved, AUTHORS_FILES[1]).rename(sources(evolved, "tests/renamed.py"))
-    sources(evolved, AUTHORS_FILES[2]).unlink()
+    # Of its own versions of the author's files it changes some, renames one and deletes the others.
+    append(sources(evolved, f"{PACKAGE}/repository.py"), "V2 = True\n")
+    append(sources(evolved, "tests/conftest.py"), "V2 = True\n")
+    sources(evolved, "tests/test_conformance.py").rename(sources(evolved, "tests/test_kit.py"))
+    sources(evolved, "tests/test_repository.py").unlink()
+    sources(evolved, f"{PACKAGE}/connection.py").unlink()
     commit(evolved, tag="v2.0.0")
     return evolved
 
