@@ -1,0 +1,51 @@
+"""How the tests reach a live {== backend ==} store, and what the backend promises. This file is yours."""
+
+import itertools
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from conformance import Backend
+
+pytest_plugins = ["conformance.plugin"]
+
+
+class {== class_prefix ==}Backend(Backend):
+    """A store for the tests alone: each process that runs tests has one of its own."""
+
+    # TODO(backend): reach a live store of yours in the methods below, and declare here what your backend can do.
+    multi_agent = True
+    list_sessions = True
+    atomic_batch = True
+    conflict = True
+    connection_string = True
+    nonblocking = True
+    lists_unknown_agent = True
+
+    def start(self, folder: Path) -> None:
+        """Choose the file."""
+        self.path = folder / "sessions.db"
+        self.timeouts = itertools.count(20)
+
+    def options(self) -> dict[str, Any]:
+        """Reach the file by a connection of its own: those with the same time-out share one."""
+        return {"connection_string": f"sqlite:///{self.path}", "timeout": next(self.timeouts)}
+
+    def dump(self) -> bytes:
+        """Read the file and its write-ahead log: what SQLite leaves in them is at rest as well."""
+        return b"".join(file.read_bytes() for file in sorted(self.path.parent.glob(f"{self.path.name}*")))
+
+    def truncate(self, session_id: str, agent_id: str, message_id: int) -> None:
+        """Keep the first half of a message's record."""
+        half = "UPDATE messages SET record = substr(record, 1, length(record) / 2)"
+        connection = sqlite3.connect(self.path)
+        with connection:
+            connection.execute(
+                f"{half} WHERE session_id = ? AND agent_id = ? AND message_id = ?", (session_id, agent_id, message_id)
+            )
+        connection.close()
+
+
+def pytest_conformance_backend() -> Backend:
+    """Tell the kit which backend it tests."""
+    return {== class_prefix ==}Backend()

@@ -1,0 +1,15 @@
+"""The conformance kit: what every session backend must do, one test a behaviour.
+
+A backend describes itself in tests/conftest.py (`Backend`) and inherits the groups in tests/test_conformance.py. The id
+at the beginning of a docstring, such as B5, is that of the behaviour. A case that fails says what to look at.
+"""
+
+from . import _rewrite as _rewrite
+from .backend import Backend
+from .content import Content
+from .deletion import Deletion
+from .identifiers import Identifiers
+from .lifecycle import Lifecycle
+from .order import Order
+
+__all__ = ["Backend", "Content", "Deletion", "Identifiers", "Lifecycle", "Order"]

@@ -1,0 +1,97 @@
+"""Group I: a deleted session is gone, with everything in it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from strands.session.session_repository import SessionRepository
+from strands.types.exceptions import SessionException
+
+from . import package
+from .backend import Backend
+from .cases import Cases, deletion, hint, multi_agents, quick, requires
+from .multi_agents import Orchestrator
+from .records import AGENT_ID, agent, create, ids, message, session
+
+Reopen = Callable[[], Any]
+
+
+@deletion
+class Deletion(Cases):
+    """Group I."""
+
+    @quick
+    @hint("All kinds of record go with the session, in one step: cascade, or one key for the whole session.")
+    def test_nothing_is_left(self, backend: Backend, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """I1: of a deleted session with two agents and 50 messages nothing can be read, and nothing is at rest."""
+        for agent_id in ("one", "two"):
+            create(repository, session_id, *(message(number, session_id) for number in range(25)), agent_id=agent_id)
+        assert session_id.encode() in backend.dump(), "Backend.dump does not show what is stored"
+        repository.delete_session(session_id)
+        again = reopen()
+        assert again.read_session(session_id) is None
+        for agent_id in ("one", "two"):
+            assert again.read_agent(session_id, agent_id) is None
+            assert again.read_message(session_id, agent_id, 0) is None
+            assert listed(again, session_id, agent_id) == []
+        assert again.list_agents(session_id) == []
+        assert session_id.encode() not in backend.dump()
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint("Graphs and swarms go with the session, too.")
+    def test_no_orchestrator_is_left(self, backend: Backend, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """I1: the graphs and swarms of a deleted session are gone."""
+        repository.create_session(session(session_id))
+        repository.create_multi_agent(session_id, Orchestrator("graph", {"task": session_id}))
+        repository.delete_session(session_id)
+        assert reopen().read_multi_agent(session_id, "graph") is None
+        assert session_id.encode() not in backend.dump()
+
+    @quick
+    @hint("A session that is created again under an old id starts empty: nothing of the old one may have stayed.")
+    def test_session_starts_anew(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """I1: a session that is created again after its deletion starts empty."""
+        create(repository, session_id, message(0), message(1))
+        repository.delete_session(session_id)
+        create(repository, session_id)
+        assert ids(reopen().list_messages(session_id, AGENT_ID)) == []
+
+    @quick
+    @hint("Look at the number of records that the deletion removed.")
+    def test_missing_session(self, repository: Any, session_id: str) -> None:
+        """I2: deleting a session that does not exist, or not any more, is an error."""
+        with pytest.raises(package.SessionNotFoundError):
+            repository.delete_session(session_id)
+        repository.create_session(session(session_id))
+        repository.delete_session(session_id)
+        with pytest.raises(package.SessionNotFoundError):
+            repository.delete_session(session_id)
+
+    @hint("Delete in bulk, or by pages until nothing is left: the first page of keys is not all.")
+    def test_many_messages(self, backend: Backend, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """I3: a session with 2,000 messages is deleted completely."""
+        create(repository, session_id, *(message(number, session_id) for number in range(2000)))
+        repository.delete_session(session_id)
+        assert listed(reopen(), session_id, AGENT_ID) == []
+        assert session_id.encode() not in backend.dump()
+
+    @quick
+    @hint("In the order of their ids, so that a caller finds one. A session that does not exist has no agents.")
+    def test_list_agents(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """I: the agents of a session are listed by id, and only those of this session."""
+        repository.create_session(session(session_id))
+        for agent_id in ("b", "a", "a:message:0", "A", "10", "9", "\u00e4"):
+            repository.create_agent(session_id, agent(agent_id))
+            repository.create_message(session_id, agent_id, message(0))
+        assert reopen().list_agents(session_id) == ["10", "9", "A", "a", "a:message:0", "b", "\u00e4"]
+        assert reopen().list_agents(f"{session_id}-other") == []
+
+
+def listed(repository: SessionRepository, session_id: str, agent_id: str) -> list[int]:
+    """The messages of an agent that may be gone: a backend may answer with none of them, or with an error."""
+    try:
+        return ids(repository.list_messages(session_id, agent_id))
+    except SessionException:
+        return []
