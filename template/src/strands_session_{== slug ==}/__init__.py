@@ -1,0 +1,20 @@
+# Shared with strands-session-template: `copier update` merges what changes there with what you changed here.
+"""{== description ==}"""
+
+from importlib.metadata import version
+
+from .errors import SessionConflictError, SessionCorruptError, SessionNotFoundError, SessionUnavailableError
+from .repository import {== class_prefix ==}SessionRepository
+from .session_manager import {== class_prefix ==}SessionManager
+
+__version__ = version("strands-session-{== slug | replace('_', '-') ==}")
+
+__all__ = [
+    "{== class_prefix ==}SessionManager",
+    "{== class_prefix ==}SessionRepository",
+    "SessionConflictError",
+    "SessionCorruptError",
+    "SessionNotFoundError",
+    "SessionUnavailableError",
+    "__version__",
+]

@@ -1,0 +1,1 @@
+{%% include 'backends/' ~ starting_point ~ '/connection.py' %%}
