@@ -70,7 +70,7 @@ def tests(session: nox.Session) -> None:
     """Run all tests on the newest Python found, the quick ones on the others; arguments, if any, replace the choice."""
     newest = [python for python in PYTHONS if found(python)][-1:]
     chosen = session.posargs or ([] if session.python in newest else ["-m", "quick"])
-    session.log(f"pytest with {chosen or 'all tests'}")
+    session.log(f"the tests: {' '.join(chosen) or 'all'}")
     session.install("-e", ".[dev]")
     session.run("pytest", *chosen)
     passed.append(f"{session.python} ({' '.join(chosen) or 'all'})")
@@ -95,9 +95,9 @@ def conformance(session: nox.Session) -> None:
 @nox.session
 def build(session: nox.Session) -> None:
     """Build the source distribution and the wheel into dist/, and check what is in them."""
-    session.install("build[uv]", "check-wheel-contents", "twine")
+    session.install("build", "check-wheel-contents", "twine")
     shutil.rmtree("dist", ignore_errors=True)
-    session.run("python", "-m", "build", "--installer", "uv")
+    session.run("python", "-m", "build")
     files = [str(file) for file in Path("dist").iterdir()]
     session.run("check-wheel-contents", *(file for file in files if file.endswith(".whl")))
     session.run("twine", "check", "--strict", *files)
