@@ -1,3 +1,4 @@
+# Shared: `copier update` merges what the template changes here into what you changed.
 """A conversation that outlives its process: end it with Ctrl-D, Ctrl-C or kill -9, run it again, and it goes on.
 
 For example:
@@ -95,11 +96,11 @@ def chat(sessions: {== class_prefix ==}SessionManager, model: Model | str | None
 
 def show(sessions: {== class_prefix ==}SessionManager) -> None:
     """Print the records of the session."""
-    print(f"Session {sessions.session_id}, since {sessions.read_session().created_at}")
+    print(f"Session {sessions.session_id}:")
     for agent_id in sessions.list_agents():
-        print(f"Agent {agent_id}:")
+        print(f"  Agent {agent_id}:")
         for msg in sessions.list_messages(agent_id=agent_id):
-            print(f"  {msg.message_id:3}  {msg.created_at}  {msg.message['role']:9}  {text_of(msg.message)}")
+            print(f"    {msg.message_id:3}  {msg.created_at}  {msg.message['role']:9}  {text_of(msg.message)}")
 
 
 def main() -> None:

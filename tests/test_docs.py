@@ -1,0 +1,96 @@
+"""The documents: links lead somewhere, what they say to run exists, and the README's Python runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Render
+
+# Before the README's Python: a model that needs no network takes the place of the SDK's default.
+BEFORE = """
+import runpy
+
+import strands.agent.agent
+
+echo = runpy.run_path("examples/chat.py")["EchoModel"]
+strands.agent.agent.BedrockModel = lambda: echo(0)
+"""
+# After it: the web service that it defines is called, twice for one conversation.
+AFTER = """
+from fastapi.testclient import TestClient
+
+with TestClient(app) as client:
+    for prompt in ("Hello.", "Still there?"):
+        answer = client.post("/chat/user-7", params={"prompt": prompt})
+        print("web:", answer.status_code, answer.json())
+"""
+
+
+@pytest.fixture(scope="module", params=["template", "generated"])
+def repository(request: pytest.FixtureRequest, render: Render) -> Path:
+    """This repository and one that it generates."""
+    return ROOT if request.param == "template" else render()
+
+
+def documents(repository: Path) -> dict[str, str]:
+    """Return the Markdown files at the top of a repository."""
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(repository.glob("*.md"))}
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a document."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M), flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_lead_somewhere(repository: Path) -> None:
+    """A link to a file or a heading finds it."""
+    texts = documents(repository)
+    assert "README.md" in texts
+    for name, text in texts.items():
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if target.startswith("http"):
+                continue
+            file, _, anchor = target.partition("#")
+            assert not file or (repository / file).exists(), f"{name}: {target} is no file"
+            assert not anchor or anchor in anchors(texts[file or name]), f"{name}: {target} is no heading"
+
+
+def test_commands_exist(repository: Path) -> None:
+    """A session of nox, and a mark of the kit, that a document says to run is there."""
+    sessions = re.findall(r"^def (\w+)\(session", (repository / "noxfile.py").read_text(encoding="utf-8"), re.M)
+    kit = ROOT / "template/tests/conformance/cases.py"
+    marks = re.findall(r'^    "(\w+)": ', kit.read_text(encoding="utf-8"), flags=re.M)
+    # This repository's README also speaks of the sessions of those that it generates.
+    generated = re.findall(r"^def (\w+)\(session", (ROOT / "template/noxfile.py").read_text(encoding="utf-8"), re.M)
+    for name, text in documents(repository).items():
+        for session in re.findall(r"nox -s (\w+)", text):
+            assert session in sessions + generated, f"{name}: nox has no session {session}"
+        for mark in re.findall(r"pytest -m (\w+)", text):
+            assert mark in marks, f"{name}: the kit has no mark {mark}"
+
+
+def test_python_of_the_readme_runs(render: Render, tmp_path: Path) -> None:
+    """What a generated README shows does what it says, from the first agent to the web service."""
+    repository = render()
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", readme, flags=re.S | re.M)
+    script = tmp_path / "readme.py"
+    script.write_text("\n".join([BEFORE, *blocks, AFTER]), encoding="utf-8")
+    python = tmp_path / "venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv")], check=True)
+    install = ["uv", "pip", "install", "--quiet", "--python", str(python), str(repository), "fastapi", "httpx"]
+    subprocess.run(install, check=True)
+
+    ran = subprocess.run([str(python), str(script)], cwd=repository, capture_output=True, text=True, check=False)
+
+    assert ran.returncode == 0, ran.stderr
+    for expected in (
+        "That was message 2. The first was: My name is Ada.",
+        "web: 200 That was message 2. The first was: Hello.",
+    ):
+        assert expected in ran.stdout
