@@ -107,6 +107,7 @@ class AgentLog:
             kept, rest = None, messages[len(self._conversation.live) :]
         else:
             kept, rest, update = self._match(messages, redacted, now)
+            self._turn = 0  # until it is saved, a change may be anywhere
         added = _Conversation()
         for message in rest:
             stored = clone(message)

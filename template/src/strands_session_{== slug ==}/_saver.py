@@ -78,7 +78,8 @@ class AgentSaver:
             self._repository.write_log(batch)
         except SessionConflictError as error:
             self._unsure, self._refused = None, error
-            logger.warning("%s | save refused: %s", self._name, error)
+            if batch.version is not None:  # else the agent is just being created, by two at once
+                logger.warning("save refused: %s", error)
             raise
         except SessionUnavailableError:
             raise
