@@ -72,7 +72,7 @@ def test_text_is_tidy(repository: Path) -> None:
         text = path.read_bytes().decode("utf-8")
         assert not re.search(r"[ \t\r]$", text, re.MULTILINE), path
         assert "\n\n\n\n" not in text, path
-        assert path.suffix == ".py" or "\n\n\n" not in text, path
+        assert path.suffix in (".py", ".md") or "\n\n\n" not in text, path
         assert not text or re.fullmatch(r"[^\n].*[^\n]\n", text, re.DOTALL), path
 
 
@@ -121,6 +121,12 @@ def test_metadata_says_what_was_answered(repository: Path, answers: dict[str, An
 def test_code_is_formatted_whatever_the_name(backend: str, render: Render) -> None:
     """A name that is short, long or late in the alphabet changes neither wrapping nor order."""
     ruff(render(backend=backend))
+
+
+@pytest.mark.parametrize("description", ["Sessions", "A description of the greatest length: " + "word " * 24 + "at"])
+def test_code_is_formatted_whatever_the_description(description: str, render: Render) -> None:
+    """One word without a full stop will do, and 160 characters as well."""
+    ruff(render(description=description))
 
 
 def test_template_file_names_are_windows_names() -> None:
