@@ -1,4 +1,4 @@
-"""The conformance kit, applied to this backend. What the backend declares is in conftest.py."""
+"""The conformance kit, applied to this backend. What the backend declares is in conftest.py. This file is yours."""
 
 import conformance
 
@@ -11,6 +11,18 @@ class TestContent(conformance.Content):
     """Group B."""
 
 
+class TestRedaction(conformance.Redaction):
+    """Group C."""
+
+
+class TestState(conformance.State):
+    """Group D."""
+
+
+class TestConversationManagers(conformance.ConversationManagers):
+    """Group E."""
+
+
 class TestOrder(conformance.Order):
     """Group G."""
 
@@ -21,3 +33,7 @@ class TestIdentifiers(conformance.Identifiers):
 
 class TestDeletion(conformance.Deletion):
     """Group I."""
+
+
+class TestExactRestore(conformance.ExactRestore):
+    """Group N."""

@@ -7,9 +7,24 @@ at the beginning of a docstring, such as B5, is that of the behaviour. A case th
 from . import _rewrite as _rewrite
 from .backend import Backend
 from .content import Content
+from .conversation import ConversationManagers
 from .deletion import Deletion
 from .identifiers import Identifiers
 from .lifecycle import Lifecycle
 from .order import Order
+from .redaction import Redaction
+from .restore import ExactRestore
+from .state import State
 
-__all__ = ["Backend", "Content", "Deletion", "Identifiers", "Lifecycle", "Order"]
+__all__ = [
+    "Backend",
+    "Content",
+    "ConversationManagers",
+    "Deletion",
+    "ExactRestore",
+    "Identifiers",
+    "Lifecycle",
+    "Order",
+    "Redaction",
+    "State",
+]

@@ -204,7 +204,7 @@ def new_agent(new_manager: Callable[..., SessionManager[Any]]) -> Callable[..., 
 
     def new_agent(*script: Step, session_manager: SessionManager[Any] | None = None, **options: Any) -> Agent:
         options.setdefault("model", ScriptedModel(*script))
-        if "context_manager" not in options:
+        if "context_manager" not in options and not options["model"].stateful:
             # The SDK's default window of 40 messages hides what a store lost.
             options.setdefault("conversation_manager", NullConversationManager())
         return Agent(session_manager=session_manager or new_manager(), callback_handler=None, **options)
