@@ -16,6 +16,7 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
+PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 COPIER = "copier>=9.4"
 
@@ -75,19 +76,23 @@ def demo(session: nox.Session) -> None:
 @nox.session(python=NEWEST)
 def tests(session: nox.Session) -> None:
     """Tests the template; arguments after -- go to pytest."""
-    session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test"))
-    session.run("pytest", *(session.posargs or ["-n", "auto"]))
+    session.install(*nox.project.dependency_groups(PROJECT, "test"))
+    # Tests make environments of their own, for which uv must not take this one.
+    no_environment = dict.fromkeys(["UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "VIRTUAL_ENV"])
+    session.run("pytest", *(session.posargs or ["-n", "auto"]), env=no_environment)
 
 
 @nox.session(python=NEWEST)
 def lint(session: nox.Session) -> None:
     """Checks this repository's own code, texts and workflows; changes nothing."""
-    session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lint"))
+    # mypy checks for Python 3.10, where tomllib is still tomli.
+    session.install(*nox.project.dependency_groups(PROJECT, "lint"), "tomli")
     python_files = ["noxfile.py", "scripts", "tests"]
     session.run("ruff", "check", *python_files)
     session.run("ruff", "format", "--check", *python_files)
     session.run("mypy", *python_files)
-    session.run("codespell", *tracked(session))
+    session.log("codespell, on all files under version control")
+    session.run("codespell", *tracked(session), log=False)
     workflows = sorted(str(path) for path in Path(".github/workflows").iterdir())
     session.run("zizmor", "--offline", "--quiet", ".github")
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
