@@ -37,3 +37,15 @@ class TestDeletion(conformance.Deletion):
 
 class TestExactRestore(conformance.ExactRestore):
     """Group N."""
+
+
+class TestEveryAgent(conformance.EveryAgent):
+    """Group N."""
+
+
+class TestInteroperability(conformance.Interoperability):
+    """Group N."""
+
+
+class TestHealing(conformance.Healing):
+    """Group N."""

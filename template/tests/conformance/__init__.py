@@ -9,11 +9,13 @@ from .backend import Backend
 from .content import Content
 from .conversation import ConversationManagers
 from .deletion import Deletion
+from .healing import Healing
 from .identifiers import Identifiers
 from .lifecycle import Lifecycle
 from .order import Order
 from .redaction import Redaction
 from .restore import ExactRestore
+from .restore_agents import EveryAgent, Interoperability
 from .state import State
 
 __all__ = [
@@ -21,8 +23,11 @@ __all__ = [
     "Content",
     "ConversationManagers",
     "Deletion",
+    "EveryAgent",
     "ExactRestore",
+    "Healing",
     "Identifiers",
+    "Interoperability",
     "Lifecycle",
     "Order",
     "Redaction",

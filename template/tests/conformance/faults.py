@@ -2,16 +2,34 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import MethodType
 from typing import Any
 
 from . import package
 
 
+@dataclass
+class Fault:
+    """A fault that is to happen.
+
+    Attributes:
+        left: How many calls are still to fail.
+    """
+
+    left: int
+
+
 @contextmanager
 def failing(
-    repository: Any, method: str, *, times: int = 1, executed: bool = False, when: Callable[..., bool] | None = None
-) -> Iterator[None]:
+    repository: Any,
+    method: str = "write_log",
+    *,
+    times: int = 1,
+    executed: bool = False,
+    after: int = 0,
+    when: Callable[..., bool] = lambda *_, **__: True,
+) -> Iterator[Fault]:
     """Make a method of a repository fail, as a broken connection does.
 
     Args:
@@ -19,15 +37,15 @@ def failing(
         method: The name of the method.
         times: How many calls fail.
         executed: Whether the store executes the call, and only its reply is lost.
-        when: Which calls fail, given their arguments; by default all.
+        after: How many calls work before that.
+        when: Which calls are meant, given their arguments; by default all.
     """
-    original, left = getattr(repository, method), times
+    original, fault, working = getattr(repository, method), Fault(times), iter(range(after))
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        nonlocal left
-        if left == 0 or (when is not None and not when(*args, **kwargs)):
+        if fault.left == 0 or not when(*args, **kwargs) or next(working, None) is not None:
             return original(*args, **kwargs)
-        left -= 1
+        fault.left -= 1
         if executed:
             original(*args, **kwargs)
         raise package.SessionUnavailableError(f"{method} failed: the kit cut the connection") from ConnectionError(
@@ -36,10 +54,10 @@ def failing(
 
     setattr(repository, method, call)
     try:
-        yield
+        yield fault
     finally:
         setattr(repository, method, original)
-    assert left == 0, f"{method} was to fail {times} times, and was called too rarely for that"
+    assert fault.left == 0, f"{method} was to fail {times} times, and was called too rarely for that"
 
 
 @contextmanager
