@@ -107,18 +107,18 @@ def main() -> None:
     """Read the arguments and chat."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--session", default="chat", help="id of the conversation (default: %(default)s)")
-    parser.add_argument("--connection", help="connection string (default: ${== slug | upper ==}_SESSION_CONNECTION)")
+    parser.add_argument("--connection", help="by default ${== slug | upper ==}_SESSION_CONNECTION")
     parser.add_argument("--model", default="echo", help="echo (default), bedrock, or a Bedrock model id")
     parser.add_argument("--turn-delay", type=float, default=0.5, help="seconds that echo takes (default: %(default)s)")
     parser.add_argument("--show", action="store_true", help="print what is stored, and change nothing")
     args = parser.parse_args()
     model = {"echo": EchoModel(args.turn_delay), "bedrock": None}.get(args.model, args.model)
     try:
-        with {== class_prefix ==}SessionManager(args.session, args.connection, auto_create=not args.show) as sessions:
+        with {== class_prefix ==}SessionManager(args.session, args.connection, auto_create=not args.show) as opened:
             if args.show:
-                show(sessions)
+                show(opened)
             else:
-                chat(sessions, model)
+                chat(opened, model)
     except SessionException as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
