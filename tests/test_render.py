@@ -30,7 +30,7 @@ COMBINATIONS: list[dict[str, Any]] = [
     )
 ]
 # Code is wrapped and sorted by what stands in it, so names at both ends of both orders are tried.
-NAMES = ["A", "Zz", "A store with the longest name2"]
+NAMES = ["A", "Zz", "2 of the longest names a"]
 WINDOWS_RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f]|[ .]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)', re.IGNORECASE)
 
 

@@ -132,7 +132,7 @@ def test_an_update_cannot_rename_the_package(render: Render) -> None:
     """The author's files stand under the old name, so another slug is refused and nothing changes."""
     folder = render()
     commit(folder)
-    with pytest.raises(ValueError, match="The name of an existing repository stays as it is"):
+    with pytest.raises(ValueError, match="A repository keeps its name"):
         copier.run_update(folder, {"slug": "scylla"}, defaults=True, overwrite=True, quiet=True)
     assert git(folder, "status", "--porcelain") == ""
 
