@@ -17,7 +17,16 @@ from strands.types.session import Session, SessionAgent, SessionMessage
 
 from ._batch import Batch, LogRepository, StoredLog
 from ._layout import wanted
-from ._records import check_count, check_ids, decode, decode_agent, decode_message, decode_session, encode
+from ._records import (
+    check_count,
+    check_ids,
+    decode,
+    decode_agent,
+    decode_message,
+    decode_messages,
+    decode_session,
+    encode,
+)
 from ._sharing import SharedConnection, find_connection_string, find_timeout
 from .connection import DEFAULT_FILE, Database, parse
 from .errors import SessionConflictError, SessionNotFoundError
@@ -198,7 +207,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         # TODO(backend): fetch the messages in numeric order; a limit of None means all, of 0 none.
         with self._database.get().read(name) as sql:
             rows = sql.execute(_MESSAGES, (session_id, agent_id, 0, *page)).fetchall()
-        return [decode_message(text, *key) for *key, text in rows]
+        return decode_messages([row[2:] for row in rows], session_id, agent_id)
 
     # -- Deletion ----------------------------------------------------------------------------------------------------
 
@@ -330,8 +339,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
             runs, offset = wanted(agent)
             rows = sql.execute(_RUNS, (json.dumps(runs), *key, offset)).fetchall()
             last = sql.execute(_LAST_MESSAGE, key).fetchone()[0]
-        messages = [decode_message(text, *message) for *message, text in rows]
-        return StoredLog(agent, row[1], messages, last + 1)
+        return StoredLog(agent, row[1], decode_messages([row[2:] for row in rows], *key), last + 1)
 
 
 def _rows(session_id: str, agent_id: str, messages: list[SessionMessage]) -> list[_Row]:

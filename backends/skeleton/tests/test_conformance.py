@@ -7,6 +7,10 @@ class TestLifecycle(conformance.Lifecycle):
     """Group A."""
 
 
+class TestTurns(conformance.Turns):
+    """Group A, with real agents."""
+
+
 class TestContent(conformance.Content):
     """Group B."""
 
@@ -49,3 +53,7 @@ class TestInteroperability(conformance.Interoperability):
 
 class TestHealing(conformance.Healing):
     """Group N."""
+
+
+class TestSurvival(conformance.Survival):
+    """Group Q."""

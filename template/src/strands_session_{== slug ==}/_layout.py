@@ -18,7 +18,7 @@ from .errors import SessionCorruptError
 
 KEY = "strands_session"
 FORMAT = 1
-LAST_ID = 2**63 - 1
+LAST_ID = 2**53 - 1
 
 Layout: TypeAlias = list[list[int] | Message]
 

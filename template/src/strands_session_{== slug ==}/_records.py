@@ -4,6 +4,7 @@
 import base64
 import json
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -13,6 +14,9 @@ from strands.types.session import Session, SessionAgent, SessionMessage, decode_
 from .errors import SessionCorruptError
 
 MAX_ID_BYTES = 512
+
+_BYTES = "__bytes_encoded__"  # what the SDK marks base64 with
+_CHUNK = 500
 
 _Record = TypeVar("_Record", Session, SessionAgent, SessionMessage)
 _FIELDS = {kind: frozenset(field.name for field in fields(kind)) for kind in (Session, SessionAgent, SessionMessage)}
@@ -42,7 +46,7 @@ def check_ids(**ids: str | int) -> str:
 
 
 def _position_problem(value: object) -> str | None:
-    return None if isinstance(value, int) and 0 <= value < 2**63 else "must be a whole number from 0 to 2^63 - 1"
+    return None if isinstance(value, int) and 0 <= value < 2**53 else "must be a whole number from 0 to 2^53 - 1"
 
 
 def _name_problem(value: object) -> str | None:
@@ -128,6 +132,46 @@ def decode_message(text: str | bytes, session_id: str, agent_id: str, message_id
     return _build(SessionMessage, values, name, message_id=message_id)
 
 
+def decode_messages(records: Sequence[tuple[int, str | bytes]], session_id: str, agent_id: str) -> list[SessionMessage]:
+    """Return the messages that `encode` made these texts of, in order.
+
+    Args:
+        records: The id and the text of each message.
+        session_id: Their session.
+        agent_id: Their agent.
+
+    Raises:
+        SessionCorruptError: If a text is not a message's.
+    """
+    messages: list[SessionMessage] = []
+    for start in range(0, len(records), _CHUNK):
+        chunk = records[start : start + _CHUNK]
+        try:
+            messages += _decode_chunk(chunk)
+        except (ValueError, TypeError, KeyError, RecursionError):  # one by one, to read around it or to say which
+            messages += [decode_message(text, session_id, agent_id, message_id) for message_id, text in chunk]
+    return messages
+
+
+def _decode_chunk(records: Sequence[tuple[int, str | bytes]]) -> list[SessionMessage]:
+    """Parse many plain messages at once, which takes a third of the time that one by one takes.
+
+    Raises:
+        ValueError, TypeError, KeyError, RecursionError: If one of them is not plain, or not a message.
+    """
+    texts = [text.decode() if isinstance(text, bytes) else text for _, text in records]
+    joined = f"[{','.join(texts)}]"
+    if _BYTES in joined:
+        raise ValueError("bytes are decoded one by one")
+    messages = []
+    for (message_id, _), values in zip(records, json.loads(joined), strict=True):
+        if not isinstance(values["message"], dict):
+            raise TypeError("not a message")
+        content = (values["message"], message_id, values["redact_message"])
+        messages.append(SessionMessage(*content, values["created_at"], values["updated_at"]))
+    return messages
+
+
 def decode(text: str | bytes, name: str) -> dict[str, Any]:
     """Return the JSON object that `encode` wrote, with its bytes.
 
@@ -143,7 +187,7 @@ def decode(text: str | bytes, name: str) -> dict[str, Any]:
             text = text.decode()
         values = json.loads(text)
         # Looking for the marker is a hundred times cheaper than walking through every record that has none.
-        if "__bytes_encoded__" in text:
+        if _BYTES in text:
             values = decode_bytes_values(values)
     except (ValueError, TypeError, RecursionError) as error:
         raise SessionCorruptError(f"{name} | the stored record cannot be read: {error}") from error
@@ -163,5 +207,5 @@ def _build(kind: type[_Record], values: dict[str, Any], name: str, **key: Any) -
 
 def _encode_bytes(value: object) -> dict[str, Any]:
     if isinstance(value, bytes):
-        return {"__bytes_encoded__": True, "data": base64.b64encode(value).decode()}
+        return {_BYTES: True, "data": base64.b64encode(value).decode()}
     raise TypeError(f"a {type(value).__name__} is not JSON")

@@ -14,6 +14,8 @@ CONNECTION_VARIABLE = "{== slug | upper ==}_SESSION_CONNECTION"
 TIMEOUT_VARIABLE = "{== slug | upper ==}_SESSION_TIMEOUT"
 DEFAULT_TIMEOUT = 30.0
 
+_CLOSED = "the session manager or repository is closed | make a new one"
+
 Connection = TypeVar("Connection")
 
 
@@ -76,6 +78,29 @@ def _close_all() -> None:
     _entries.clear()
 
 
+class BorrowedConnection(Generic[Connection]):
+    """A connection that the caller passed in, and closes."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take note of the connection."""
+        self._connection = connection
+        self._closed = False
+
+    def get(self) -> Connection:
+        """Return the connection.
+
+        Raises:
+            SessionException: If `close` was called.
+        """
+        if self._closed:
+            raise SessionException(_CLOSED)
+        return self._connection
+
+    def close(self) -> None:
+        """Stop using the connection, which stays open."""
+        self._closed = True
+
+
 class SharedConnection(Generic[Connection]):
     """One user's share in a connection that every user with the same key has in this process.
 
@@ -103,7 +128,7 @@ class SharedConnection(Generic[Connection]):
             SessionException: If this share was given back with `close`.
         """
         if self._closed:
-            raise SessionException("the session manager or repository is closed | make a new one")
+            raise SessionException(_CLOSED)
         entry = _entries.get(self._key)
         if entry is None or entry is not self._entry:
             entry = self._join()
