@@ -6,8 +6,9 @@ import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from strands.types.content import Message
 from strands.types.exceptions import SessionException
 from strands.types.session import Session, SessionAgent, SessionMessage, decode_bytes_values
 
@@ -165,10 +166,11 @@ def _decode_chunk(records: Sequence[tuple[int, str | bytes]]) -> list[SessionMes
         raise ValueError("bytes are decoded one by one")
     messages = []
     for (message_id, _), values in zip(records, json.loads(joined), strict=True):
-        if not isinstance(values["message"], dict):
+        message: Any = values["message"]
+        if not isinstance(message, dict):
             raise TypeError("not a message")
-        content = (values["message"], message_id, values["redact_message"])
-        messages.append(SessionMessage(*content, values["created_at"], values["updated_at"]))
+        times = (values["created_at"], values["updated_at"])
+        messages.append(SessionMessage(cast("Message", message), message_id, values["redact_message"], *times))
     return messages
 
 
