@@ -17,6 +17,8 @@ from .redaction import Redaction
 from .restore import ExactRestore
 from .restore_agents import EveryAgent, Interoperability
 from .state import State
+from .survival import Survival
+from .turns import Turns
 
 __all__ = [
     "Backend",
@@ -32,4 +34,6 @@ __all__ = [
     "Order",
     "Redaction",
     "State",
+    "Survival",
+    "Turns",
 ]

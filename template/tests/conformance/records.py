@@ -1,5 +1,7 @@
 """Records to write, as the SDK makes them."""
 
+import json
+from datetime import datetime
 from typing import Any
 
 from strands.session.session_repository import SessionRepository
@@ -58,3 +60,12 @@ def texts(messages: list[Any]) -> list[str]:
     """The first text of each message, stored or live."""
     bodies = [one.to_message() if isinstance(one, SessionMessage) else one for one in messages]
     return [next((block["text"] for block in body["content"] if "text" in block), "") for body in bodies]
+
+
+def assert_json(records: list[Any]) -> None:
+    """Fail unless records can be written as JSON, with timestamps that are ISO strings."""
+    for record in records:
+        json.dumps(record.to_dict())
+        for timestamp in (record.created_at, record.updated_at):
+            assert isinstance(timestamp, str)
+            assert datetime.fromisoformat(timestamp).tzinfo is not None
