@@ -59,6 +59,7 @@ RAN: dict[str, str] = {}  # Python: how the tests of a generated repository ende
 @nox.session(python=False)
 def plan(session: nox.Session) -> None:
     """Says what is going to happen."""
+    session.log("About three minutes on two cores, once packages are in the cache:")
     session.log("lint      this repository's own code, texts and workflows")
     session.log("tests     the template: every combination rendered, odd names, wheel, updates")
     session.log("examples  examples/ is what the template renders, and passes its own nox")
@@ -128,7 +129,8 @@ def generated(session: nox.Session) -> None:
 def summary(session: nox.Session) -> None:
     """Says on which Pythons a generated repository was tested; fails without those in REQUIRED_PYTHONS."""
     for version in PYTHONS:
-        session.log(f"Python {version}: {RAN.get(version, 'did not run' if version in FOUND else 'is not installed')}")
+        outcome = RAN.get(version, "did not run") if version in FOUND else "is not installed"
+        session.log(f"Python {version}: {outcome}")
     missing = [v for v in os.environ.get("REQUIRED_PYTHONS", "").split() if RAN.get(v) != "success"]
     if missing:
         session.error(f"required, and not tested with success: {', '.join(missing)}")
