@@ -17,7 +17,7 @@ nox.needs_version = ">=2026.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "tests", "lowest", "build"]
+nox.options.sessions = ["plan", "lint", "types", "tests", "lowest", "build"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
@@ -47,6 +47,15 @@ def todos() -> list[str]:
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
         if "TODO(backend):" in line
     ]
+
+
+@nox.session(python=False)
+def plan(session: nox.Session) -> None:
+    """Say what is going to happen."""
+    *others, newest = [python for python in PYTHONS if found(python)] or ["none, for want of one"]
+    session.log("lint and types, then the tests, then build, which checks what would be published")
+    session.log(f"all tests on Python {newest}, the quick ones on {', '.join(others) or 'no other'}")
+    session.log(f"lowest runs all tests once more, on Python {PYTHONS[0]} with the oldest dependencies allowed")
 
 
 @nox.session

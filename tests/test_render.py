@@ -107,7 +107,9 @@ def test_metadata_says_what_was_answered(repository: Path, answers: dict[str, An
     assert project["requires-python"] == f">={answers['python_min']}"
     assert f"Programming Language :: Python :: {answers['python_min']}" in project["classifiers"]
     assert project.get("license") == (answers["license"] if answers["license"] != "none" else None)
-    assert (repository / "LICENSE").exists() == (answers["license"] != "none")
+    licence = repository / "LICENSE"
+    assert licence.exists() == (answers["license"] != "none")
+    assert not licence.exists() or answers["license"].split("-")[0] + " License" in licence.read_text(encoding="utf-8")
     if "user_name" in answers:
         assert project["authors"] == [{"name": AUTHOR["user_name"], "email": AUTHOR["user_email"]}]
         assert all(url.startswith("https://github.com/ada-example/") for url in project["urls"].values())
