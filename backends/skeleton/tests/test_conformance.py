@@ -27,6 +27,10 @@ class TestConversationManagers(conformance.ConversationManagers):
     """Group E."""
 
 
+class TestMultiAgents(conformance.MultiAgents):
+    """Group F."""
+
+
 class TestOrder(conformance.Order):
     """Group G."""
 
@@ -57,3 +61,7 @@ class TestHealing(conformance.Healing):
 
 class TestSurvival(conformance.Survival):
     """Group Q."""
+
+
+class TestBatches(conformance.Batches):
+    """Groups J and Q, at the repository."""

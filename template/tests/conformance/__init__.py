@@ -6,12 +6,14 @@ at the beginning of a docstring, such as B5, is that of the behaviour. A case th
 
 from . import _rewrite as _rewrite
 from .backend import Backend
+from .batches import Batches
 from .content import Content
 from .conversation import ConversationManagers
 from .deletion import Deletion
 from .healing import Healing
 from .identifiers import Identifiers
 from .lifecycle import Lifecycle
+from .multi_agents import MultiAgents
 from .order import Order
 from .redaction import Redaction
 from .restore import ExactRestore
@@ -22,6 +24,7 @@ from .turns import Turns
 
 __all__ = [
     "Backend",
+    "Batches",
     "Content",
     "ConversationManagers",
     "Deletion",
@@ -31,6 +34,7 @@ __all__ = [
     "Identifiers",
     "Interoperability",
     "Lifecycle",
+    "MultiAgents",
     "Order",
     "Redaction",
     "State",

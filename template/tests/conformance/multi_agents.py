@@ -1,8 +1,38 @@
 """Group F: graphs and swarms."""
 
+import asyncio
+import multiprocessing
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
 from typing import Any
 
-from strands.multiagent.base import MultiAgentBase
+import pytest
+from strands import Agent, tool
+from strands.multiagent import GraphBuilder, Swarm
+from strands.multiagent.base import MultiAgentBase, Status
+from strands.multiagent.graph import Graph
+from strands.session.session_manager import SessionManager
+from strands.session.session_repository import SessionRepository
+
+from . import package
+from .backend import Backend
+from .cases import Cases, hint, lacks, lifecycle, multi_agents, quick, requires
+from .content import EVERY_BYTE
+from .faults import failing
+from .records import session
+from .same import assert_same
+from .scripted_model import Call, ScriptedModel, Step
+
+NewManager = Callable[..., SessionManager[Any]]
+Reopen = Callable[[], SessionRepository]
+
+STATE = {
+    "type": "graph",
+    "zebra": 1,
+    "apple": {"nested": [{"blob": EVERY_BYTE}, None, 1.0]},
+    "current_task": [{"text": "a\x00b \ud800"}, {"image": {"format": "png", "source": {"bytes": EVERY_BYTE}}}],
+}
 
 
 class Orchestrator(MultiAgentBase):
@@ -20,3 +50,202 @@ class Orchestrator(MultiAgentBase):
     def serialize_state(self) -> dict[str, Any]:
         """Return the state."""
         return self.state
+
+
+class MultiAgents(Cases):
+    """Group F."""
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint(
+        "The state is a dictionary of the SDK's own, with bytes anywhere: encode them before JSON, decode them after."
+    )
+    def test_state_is_read_back(self, repository: SessionRepository, reopen: Reopen, session_id: str) -> None:
+        """F1: the state of a graph is read back as it was, in the order of its keys, bytes included."""
+        repository.create_session(session(session_id))
+        assert repository.read_multi_agent(session_id, "graph") is None
+        repository.create_multi_agent(session_id, Orchestrator("graph", STATE))
+        repository.create_multi_agent(session_id, Orchestrator("other", {"other": True}))
+        assert_same(reopen().read_multi_agent(session_id, "graph"), STATE)
+        repository.update_multi_agent(session_id, Orchestrator("graph", {"type": "graph", "blob": b""}))
+        assert_same(reopen().read_multi_agent(session_id, "graph"), {"type": "graph", "blob": b""})
+        assert_same(reopen().read_multi_agent(session_id, "other"), {"other": True})
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint("An update of what is not there is an error, as it is for agents.")
+    def test_update_of_missing_graph(self, repository: SessionRepository, reopen: Reopen, session_id: str) -> None:
+        """F2: a graph that does not exist, or whose session does not, cannot be updated, and is not created by it."""
+        for _ in range(2):
+            with pytest.raises(package.SessionNotFoundError):
+                repository.update_multi_agent(session_id, Orchestrator("graph", STATE))
+            assert reopen().read_multi_agent(session_id, "graph") is None
+            if repository.read_session(session_id) is None:
+                with pytest.raises(package.SessionNotFoundError):
+                    repository.create_multi_agent(session_id, Orchestrator("graph", STATE))
+                repository.create_session(session(session_id))
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint("create_multi_agent is an insert, not an upsert.")
+    def test_second_graph_is_refused(self, repository: SessionRepository, reopen: Reopen, session_id: str) -> None:
+        """A3: a graph that exists is not created again, and stays as it was."""
+        repository.create_session(session(session_id))
+        repository.create_multi_agent(session_id, Orchestrator("graph", STATE))
+        with pytest.raises(package.SessionConflictError):
+            reopen().create_multi_agent(session_id, Orchestrator("graph"))
+        assert_same(reopen().read_multi_agent(session_id, "graph"), STATE)
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint("Name the parameters as strands' SessionRepository does, and take **kwargs: the SDK calls by keyword.")
+    def test_methods_take_keywords(self, repository: SessionRepository, session_id: str) -> None:
+        """A6: the methods for graphs take the interface's keywords, and keywords of a later SDK."""
+        repository.create_session(session(session_id))
+        repository.create_multi_agent(session_id=session_id, multi_agent=Orchestrator("graph"), later=1)
+        repository.update_multi_agent(session_id=session_id, multi_agent=Orchestrator("graph", {"a": 1}), later=1)
+        assert repository.read_multi_agent(session_id=session_id, multi_agent_id="graph", later=1) == {"a": 1}
+
+    @quick
+    @lifecycle
+    @requires("multi_agent")
+    @hint("A swarm's state is stored after each node, and loaded when it is built.")
+    def test_swarm(self, new_manager: NewManager) -> None:
+        """F4: an interrupted swarm is restored with its shared context and the history of its nodes."""
+        answers: list[str] = []
+        hand_over = Call(
+            "handoff_to_agent", {"agent_name": "second", "message": "go on", "context": {"found": [1, "x"]}}
+        )
+        live = swarm(new_manager(), answers, [hand_over], [Call("ask")])
+        result = live("begin")
+        assert result.status == Status.INTERRUPTED
+        restored = swarm(new_manager(), answers, [], ["done"])
+        assert_same(restored.serialize_state(), live.serialize_state())
+        result = restored([{"interruptResponse": {"interruptId": result.interrupts[0].id, "response": "yes"}}])
+        assert result.status == Status.COMPLETED
+        assert [node.node_id for node in result.node_history] == ["first", "second"]
+        assert answers == ["yes"]
+        assert restored.state.shared_context.context == {"first": {"found": [1, "x"]}}
+
+    @lifecycle
+    @requires("multi_agent")
+    @hint("The state is stored when a node is done, not only at the end of the graph.")
+    def test_killed_graph(self, backend: Backend, new_manager: NewManager, session_id: str) -> None:
+        """F5: of a graph whose process is killed in its second of three nodes, the second and the third run again."""
+        backend.manager(session_id).close()  # type: ignore[attr-defined]
+        context = multiprocessing.get_context("spawn")
+        here, there = context.Pipe()
+        process = context.Process(target=run_until_killed, args=(backend.options(), session_id, there))
+        process.start()
+        there.close()
+        assert here.recv() == "in the second node"
+        process.kill()
+        process.join()
+        restored = chain(new_manager(), [], [], [])
+        result = restored("begin")
+        assert result.status == Status.COMPLETED
+        assert [node.node_id for node in result.execution_order] == ["first", "second", "third"]
+        calls = [len(restored.nodes[name].executor.model.calls) for name in ("first", "second", "third")]  # type: ignore[union-attr]
+        assert calls == [0, 1, 1]
+
+    @quick
+    @lifecycle
+    @requires("multi_agent")
+    @hint("A read that fails is not a graph that is new: raise, and write nothing over what could not be read.")
+    def test_failed_restore(self, new_manager: NewManager, reopen: Reopen, session_id: str) -> None:
+        """F6: a graph whose state cannot be read is an error, and the state stays."""
+        chain(new_manager(), [], [], [])("begin")
+        before = reopen().read_multi_agent(session_id, "chain")
+        manager: Any = new_manager()
+        with failing(manager.session_repository, "read_multi_agent"), pytest.raises(package.SessionUnavailableError):
+            chain(manager, [], [], [])
+        assert_same(reopen().read_multi_agent(session_id, "chain"), before)
+
+    @quick
+    @lifecycle
+    @requires("multi_agent")
+    @requires("nonblocking")
+    @hint("Hooks of graphs are async methods, too, and write beside the loop.")
+    def test_graph_does_not_block(self, new_manager: NewManager) -> None:
+        """L1: while the state of a graph is written, the event loop goes on."""
+        manager: Any = new_manager()
+        live = chain(manager, [], [], [])
+        writing, going_on = threading.Event(), threading.Event()
+        update = manager.session_repository.update_multi_agent
+
+        def slow_update(*args: Any, **kwargs: Any) -> None:
+            writing.set()
+            assert going_on.wait(10), "the event loop stood still"
+            update(*args, **kwargs)
+
+        async def run() -> None:
+            running = asyncio.create_task(live.invoke_async("begin"))
+            await asyncio.to_thread(writing.wait, 10)
+            going_on.set()
+            assert (await running).status == Status.COMPLETED
+
+        manager.session_repository.update_multi_agent = slow_update
+        asyncio.run(run())
+
+    @quick
+    @multi_agents
+    @lacks("multi_agent")
+    @hint("Declare multi_agent in tests/conftest.py, or remove the methods: silence would be taken for success.")
+    def test_no_multi_agents(self, repository: SessionRepository, session_id: str) -> None:
+        """F8: a backend that does not declare multi_agent says so when it is used."""
+        repository.create_session(session(session_id))
+        for call in (
+            lambda: repository.create_multi_agent(session_id, Orchestrator("graph")),
+            lambda: repository.read_multi_agent(session_id, "graph"),
+            lambda: repository.update_multi_agent(session_id, Orchestrator("graph")),
+        ):
+            with pytest.raises(NotImplementedError):
+                call()
+
+
+def scripted(name: str, script: list[Step], **options: Any) -> Agent:
+    """Make an agent that is to be part of a graph or a swarm."""
+    return Agent(model=ScriptedModel(*script), name=name, callback_handler=None, **options)
+
+
+def chain(manager: SessionManager[Any], *scripts: list[Step], tools: list[Any] | None = None) -> Graph:
+    """Make a graph of three agents, one after another."""
+    builder = GraphBuilder()
+    builder.set_graph_id("chain")
+    builder.set_session_manager(manager)
+    builder.set_max_node_executions(10)
+    for name, script in zip(("first", "second", "third"), scripts, strict=True):
+        builder.add_node(scripted(name, script, tools=tools), name)
+    builder.add_edge("first", "second")
+    builder.add_edge("second", "third")
+    return builder.build()
+
+
+def swarm(manager: SessionManager[Any], answers: list[str], *scripts: list[Step]) -> Swarm:
+    """Make a swarm of two agents, which can ask."""
+
+    @tool(context=True)
+    def ask(tool_context: Any) -> str:
+        """Ask."""
+        answers.append(tool_context.interrupt("approval"))
+        return "answered"
+
+    nodes = [scripted(name, script, tools=[ask]) for name, script in zip(("first", "second"), scripts, strict=True)]
+    return Swarm(nodes, session_manager=manager, id="swarm")
+
+
+def run_until_killed(options: dict[str, Any], session_id: str, pipe: Connection) -> None:
+    """Run a graph, and wait in the middle of its second node: this process will be killed."""
+
+    @tool
+    def wait() -> str:
+        """Wait."""
+        pipe.send("in the second node")
+        pipe.recv()
+        return "never"
+
+    chain(package.SessionManager(session_id, **options), [], [Call("wait")], [], tools=[wait])("begin")
