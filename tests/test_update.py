@@ -17,6 +17,7 @@ AUTHORS_FILES = [
     "tests/conftest.py",
     "tests/test_conformance.py",
     "tests/test_repository.py",
+    "tests/test_ours.py",
 ]
 CHANGED_LINE = '    "strands-agents>=1.58,<2",\n'
 
@@ -35,8 +36,10 @@ def append(path: Path, text: str) -> None:
 
 
 def sources(template: Path, name: str) -> Path:
-    """The file of the template that renders to a file of a repository."""
-    return template / "template" / name.replace("cassandra", "{== slug ==}")
+    """The file that renders to a file of a repository: one of the template, or else of the starting point."""
+    common = template / "template" / name.replace("cassandra", "{== slug ==}")
+    own = template / "backends/skeleton" / name.replace(PACKAGE, "src")
+    return own if name in AUTHORS_FILES else common
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,9 @@ def evolved(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Of its own versions of the author's files it changes some, renames one and deletes the others.
     append(sources(evolved, f"{PACKAGE}/repository.py"), "V2 = True\n")
     append(sources(evolved, "tests/conftest.py"), "V2 = True\n")
-    sources(evolved, "tests/test_conformance.py").rename(sources(evolved, "tests/test_kit.py"))
+    conformance = sources(evolved, "tests/test_conformance.py")
+    conformance.rename(conformance.with_name("test_kit.py"))
+    conformance.with_name("test_ours.py").write_text('"""The template takes a name that the author has taken."""\n')
     sources(evolved, "tests/test_repository.py").unlink()
     sources(evolved, f"{PACKAGE}/connection.py").unlink()
     commit(evolved, tag="v2.0.0")
@@ -65,7 +70,7 @@ def updated(evolved: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("life") / "strands-session-cassandra"
     copier.run_copy(str(evolved), folder, {"backend": "Cassandra"}, defaults=True, quiet=True, vcs_ref="v1.0.0")
     commit(folder)
-    for name in AUTHORS_FILES:
+    for name in AUTHORS_FILES:  # of which they wrote one themselves
         append(folder / name, "\nOURS = True\n")
     yours = "    # The lines below are yours: the client of your datastore.\n"
     change(folder / "pyproject.toml", yours, yours + '    "cassandra-driver>=3.29,<4",\n')

@@ -1,5 +1,5 @@
-# Shared with strands-session-template: `copier update` merges what changes there with what you changed here.
-"""{== description ==}"""
+# Shared: `copier update` merges what the template changes here into what you changed.
+"""Sessions of Strands Agents in {== backend ==}."""
 
 from importlib.metadata import version
 

@@ -55,7 +55,7 @@ class _MultiAgentState:
 
 
 class {== class_prefix ==}SessionManager(SessionInspection, SessionManager[LocalAgent]):
-    """Stores the conversation and the state of agents, graphs and swarms in {== backend ==}, and restores them.
+    """Stores the conversation and state of agents, graphs and swarms in {== backend ==}, and restores them.
 
     Several agents may share a session; each agent of it may be in use in one place at a time.
 

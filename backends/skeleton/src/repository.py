@@ -33,9 +33,9 @@ from .errors import SessionConflictError, SessionNotFoundError
 
 # A version is random, and a new one with every change but an append.
 _AGENT = "SELECT record, version FROM agents WHERE session_id = ? AND agent_id = ?"
-_REPLACE_AGENT = "UPDATE agents SET version = ?3, record = ifnull(?4, record) WHERE session_id = ?1 AND agent_id = ?2"
+_REPLACE_AGENT = "UPDATE agents SET version = ?, record = ifnull(?, record) WHERE session_id = ? AND agent_id = ?"
 _MESSAGE = "SELECT * FROM messages WHERE session_id = ? AND agent_id = ? AND message_id = ?"
-_REPLACE_MESSAGE = "UPDATE messages SET record = ?4 WHERE session_id = ?1 AND agent_id = ?2 AND message_id = ?3"
+_REPLACE_MESSAGE = "UPDATE messages SET record = ? WHERE session_id = ? AND agent_id = ? AND message_id = ?"
 _LAST_MESSAGE = "SELECT ifnull(max(message_id), -1) FROM messages WHERE session_id = ? AND agent_id = ?"
 _MESSAGES = """
 SELECT * FROM messages WHERE session_id = ? AND agent_id = ? AND message_id >= ?
@@ -70,9 +70,10 @@ class {== class_prefix ==}SessionRepository(LogRepository):
 
         Args:
             connection_string: A file, as a path or as `sqlite:///` and a path. It is created if it does not exist. By
-                default what `{== slug | upper ==}_SESSION_CONNECTION` says, else a file in the current folder.
-            timeout: Seconds that the store may take to answer. By default what `{== slug | upper ==}_SESSION_TIMEOUT` says,
-                else 30.
+                default what the environment says in `{== slug | upper ==}_SESSION_CONNECTION`,
+                else a file in the current folder.
+            timeout: Seconds that the store may take to answer. By default what the environment says in
+                `{== slug | upper ==}_SESSION_TIMEOUT`, else 30.
 
         Raises:
             ValueError: If an argument is malformed.
@@ -149,7 +150,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
             if row is None:
                 raise SessionNotFoundError(f"{name} | the agent does not exist")
             text = encode(replace(session_agent, created_at=decode_agent(row[0], *key).created_at), name)
-            sql.execute(_REPLACE_AGENT, (*key, uuid4().hex, text))
+            sql.execute(_REPLACE_AGENT, (uuid4().hex, text, *key))
 
     # -- Messages ----------------------------------------------------------------------------------------------------
 
@@ -191,8 +192,8 @@ class {== class_prefix ==}SessionRepository(LogRepository):
             if row is None:
                 raise SessionNotFoundError(f"{name} | the message does not exist")
             text = encode(replace(session_message, created_at=decode_message(row[-1], *key).created_at), name)
-            sql.execute(_REPLACE_MESSAGE, (*key, text))
-            sql.execute(_REPLACE_AGENT, (session_id, agent_id, uuid4().hex, None))
+            sql.execute(_REPLACE_MESSAGE, (text, *key))
+            sql.execute(_REPLACE_AGENT, (uuid4().hex, None, session_id, agent_id))
 
     def list_messages(
         self, session_id: str, agent_id: str, limit: int | None = None, offset: int = 0, **kwargs: Any
@@ -320,9 +321,9 @@ class {== class_prefix ==}SessionRepository(LogRepository):
             if batch.version is None:
                 sql.execute("INSERT INTO agents VALUES (?, ?, ?, ?)", (*key, batch.new_version, agent))
             elif batch.new_version != batch.version:
-                sql.execute(_REPLACE_AGENT, (*key, batch.new_version, agent))
+                sql.execute(_REPLACE_AGENT, (batch.new_version, agent, *key))
             sql.executemany("INSERT INTO messages VALUES (?, ?, ?, ?)", create)
-            replaced = sql.executemany(_REPLACE_MESSAGE, update).rowcount
+            replaced = sql.executemany(_REPLACE_MESSAGE, [(text, *message) for *message, text in update]).rowcount
             if update and replaced < len(update):
                 raise SessionNotFoundError(f"{name} | a message to replace does not exist")
 

@@ -1,7 +1,8 @@
 """How {== backend ==} is reached: the connection, its transactions, and its errors as the package's own.
 
-Until you replace it, {== backend ==} is an embedded SQLite file. Once `repository.py` no longer uses this module, what is
-left of it can go. This file is yours: updates of the template never touch it.
+Until you replace it, an embedded SQLite file stands in for {== backend ==}.
+Once `repository.py` no longer uses this module, what is left of it can go. This file is yours: updates of the template
+never touch it.
 """
 
 import logging

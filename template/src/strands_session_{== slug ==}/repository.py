@@ -1,1 +1,0 @@
-{%% include 'backends/' ~ starting_point ~ '/repository.py' %%}
