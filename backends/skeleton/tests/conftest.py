@@ -33,7 +33,8 @@ class {== class_prefix ==}Backend(Backend):
 
     def dump(self) -> bytes:
         """Read the file and its write-ahead log: what SQLite leaves in them is at rest as well."""
-        return b"".join(file.read_bytes() for file in sorted(self.path.parent.glob(f"{self.path.name}*")))
+        files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+        return b"".join(file.read_bytes() for file in files if file.exists())
 
     def truncate(self, session_id: str, agent_id: str, message_id: int) -> None:
         """Keep the first half of a message's record."""

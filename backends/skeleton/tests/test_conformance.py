@@ -65,3 +65,15 @@ class TestSurvival(conformance.Survival):
 
 class TestBatches(conformance.Batches):
     """Groups J and Q, at the repository."""
+
+
+class TestConcurrency(conformance.Concurrency):
+    """Group J."""
+
+
+class TestFailures(conformance.Failures):
+    """Group K."""
+
+
+class TestAsynchrony(conformance.Asynchrony):
+    """Group L."""

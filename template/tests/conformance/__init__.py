@@ -5,11 +5,14 @@ at the beginning of a docstring, such as B5, is that of the behaviour. A case th
 """
 
 from . import _rewrite as _rewrite
+from .asynchrony import Asynchrony
 from .backend import Backend
 from .batches import Batches
+from .concurrency import Concurrency
 from .content import Content
 from .conversation import ConversationManagers
 from .deletion import Deletion
+from .failures import Failures
 from .healing import Healing
 from .identifiers import Identifiers
 from .lifecycle import Lifecycle
@@ -23,13 +26,16 @@ from .survival import Survival
 from .turns import Turns
 
 __all__ = [
+    "Asynchrony",
     "Backend",
     "Batches",
+    "Concurrency",
     "Content",
     "ConversationManagers",
     "Deletion",
     "EveryAgent",
     "ExactRestore",
+    "Failures",
     "Healing",
     "Identifiers",
     "Interoperability",

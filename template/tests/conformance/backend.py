@@ -1,5 +1,6 @@
 """What the kit must know about a backend: how to reach a live store, and what it promises."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,9 @@ class Backend:
 
     lists_unknown_agent: bool = False
     """What `list_messages` does for an agent that does not exist: True, an empty list; False, a SessionException."""
+
+    forks: bool = hasattr(os, "fork")
+    """Whether processes fork on this system. Not a matter of the backend."""
 
     exemptions: Mapping[str, str] = {}
     """The cases that the backend is known to fail: name of the test, and why. They are run and expected to fail."""

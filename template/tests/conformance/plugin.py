@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 from strands import Agent
-from strands.agent.conversation_manager import NullConversationManager
 from strands.session.session_manager import SessionManager
 from strands.session.session_repository import SessionRepository
 
 from .backend import Backend
 from .cases import KINDS, Cases
-from .scripted_model import ScriptedModel, Step
+from .scripted_model import Step, scripted_agent
 
 MARKERS = {
     "hint(text)": "what to look at when the case fails",
@@ -203,11 +202,7 @@ def new_agent(new_manager: Callable[..., SessionManager[Any]]) -> Callable[..., 
     """Make agents of the test's session, each in a manager of its own: the second is one that was restored."""
 
     def new_agent(*script: Step, session_manager: SessionManager[Any] | None = None, **options: Any) -> Agent:
-        options.setdefault("model", ScriptedModel(*script))
-        if "context_manager" not in options and not options["model"].stateful:
-            # The SDK's default window of 40 messages hides what a store lost.
-            options.setdefault("conversation_manager", NullConversationManager())
-        return Agent(session_manager=session_manager or new_manager(), callback_handler=None, **options)
+        return scripted_agent(session_manager or new_manager(), *script, **options)
 
     return new_agent
 

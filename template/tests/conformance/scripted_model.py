@@ -1,4 +1,4 @@
-"""Models that need no network: they answer what a test tells them to."""
+"""A model that needs no network, and agents with it: it answers what a test tells it to."""
 
 import asyncio
 import json
@@ -8,7 +8,10 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+from strands import Agent
+from strands.agent.conversation_manager import NullConversationManager
 from strands.models import Model
+from strands.session.session_manager import SessionManager
 from strands.types.content import Messages
 from strands.types.streaming import StreamEvent
 
@@ -99,3 +102,12 @@ class ScriptedModel(Model):
         yield {"messageStop": {"stopReason": "tool_use" if calls_tools else "end_turn"}}
         usage: Any = {"inputTokens": 12, "outputTokens": 7, "totalTokens": 19}
         yield {"metadata": {"usage": usage, "metrics": {"latencyMs": 3}}}
+
+
+def scripted_agent(session_manager: SessionManager[Any], *script: Step, **options: Any) -> Agent:
+    """Make an agent with a scripted model, which keeps all its messages unless it is told otherwise."""
+    options.setdefault("model", ScriptedModel(*script))
+    if "context_manager" not in options and not options["model"].stateful:
+        # The SDK's default window of 40 messages would hide what a store lost.
+        options.setdefault("conversation_manager", NullConversationManager())
+    return Agent(session_manager=session_manager, callback_handler=None, **options)

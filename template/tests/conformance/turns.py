@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from strands import Agent, tool
-from strands.agent.conversation_manager import NullConversationManager
 from strands.session.session_manager import SessionManager
 from strands.session.session_repository import SessionRepository
 from strands.types.exceptions import SessionException
@@ -18,7 +17,7 @@ from .cases import Cases, hint, lifecycle, quick
 from .faults import watching
 from .records import AGENT_ID, ids
 from .same import assert_same, assert_same_agent
-from .scripted_model import Call, ScriptedModel
+from .scripted_model import Call, scripted_agent
 
 NewAgent = Callable[..., Agent]
 NewManager = Callable[..., SessionManager[Any]]
@@ -159,13 +158,8 @@ def talk_until_killed(options: dict[str, Any], session_id: str, pipe: Connection
         pipe.recv()
         return "never"
 
-    agent = Agent(
-        model=ScriptedModel("hello", "fine", Call("wait_for_the_end")),
-        tools=[wait_for_the_end],
-        conversation_manager=NullConversationManager(),
-        session_manager=package.SessionManager(session_id, **options),
-        callback_handler=None,
-    )
+    manager = package.SessionManager(session_id, **options)
+    agent = scripted_agent(manager, "hello", "fine", Call("wait_for_the_end"), tools=[wait_for_the_end])
     agent("hi")
     agent.state.set("mood", "good")
     agent("how are you?")
