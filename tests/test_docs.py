@@ -19,7 +19,7 @@ import strands.agent.agent
 echo = runpy.run_path("examples/chat.py")["EchoModel"]
 strands.agent.agent.BedrockModel = lambda: echo(0)
 """
-# After it: the web service that it defines is called, twice for one conversation.
+# After it: the web service that it defines is called, twice for one conversation, then with a second writer.
 AFTER = """
 from fastapi.testclient import TestClient
 
@@ -27,6 +27,11 @@ with TestClient(app) as client:
     for prompt in ("Hello.", "Still there?"):
         answer = client.post("/chat/user-7", params={"prompt": prompt})
         print("web:", answer.status_code, answer.json())
+    with MANAGER("user-7") as first, MANAGER("user-7") as second:
+        slow, fast = build_agent(first), build_agent(second)
+        fast("Am I the first?")
+        build_agent = lambda sessions: slow
+        print("web:", client.post("/chat/user-7", params={"prompt": "Or am I?"}).status_code)
 """
 
 
@@ -80,7 +85,8 @@ def test_python_of_the_readme_runs(render: Render, tmp_path: Path) -> None:
     readme = (repository / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", readme, flags=re.S | re.M)
     script = tmp_path / "readme.py"
-    script.write_text("\n".join([BEFORE, *blocks, AFTER]), encoding="utf-8")
+    after = AFTER.replace("MANAGER", "CassandraSessionManager")
+    script.write_text("\n".join([BEFORE, *blocks, after]), encoding="utf-8")
     python = tmp_path / "venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv")], check=True)
     install = ["uv", "pip", "install", "--quiet", "--python", str(python), str(repository), "fastapi", "httpx"]
@@ -92,5 +98,6 @@ def test_python_of_the_readme_runs(render: Render, tmp_path: Path) -> None:
     for expected in (
         "That was message 2. The first was: My name is Ada.",
         "web: 200 That was message 2. The first was: Hello.",
+        "web: 409",
     ):
         assert expected in ran.stdout
