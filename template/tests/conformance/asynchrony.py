@@ -84,6 +84,25 @@ class Asynchrony(Cases):
 
     @quick
     @lifecycle
+    @hint(
+        "Each agent's writes are in order by themselves; those of different agents must not wait for each other's turn."
+    )
+    def test_agents_side_by_side(self, new_agent: NewAgent, new_manager: NewManager) -> None:
+        """L2: agents of one manager that talk at the same time, on one event loop, each have their own conversation."""
+        manager = new_manager()
+        agents = [new_agent(agent_id=f"agent-{number}", session_manager=manager) for number in range(5)]
+
+        async def run() -> None:
+            for turn in range(3):
+                await asyncio.gather(*(agent.invoke_async(f"{agent.agent_id} {turn}") for agent in agents))
+
+        asyncio.run(run())
+        for agent in agents:
+            assert len(agent.messages) == 6
+            assert_same_agent(new_agent(agent_id=agent.agent_id), agent)
+
+    @quick
+    @lifecycle
     @hint("The constructors are synchronous: they must neither need a running loop nor trip over one.")
     def test_made_within_a_loop(self, new_agent: NewAgent) -> None:
         """L3: manager and agent are made within a running event loop as well as without one."""

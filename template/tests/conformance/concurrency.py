@@ -1,8 +1,8 @@
 """Group J: threads and processes that use one store at the same time."""
 
-import multiprocessing
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from typing import Any
@@ -14,6 +14,7 @@ from strands.types.exceptions import SessionException
 from . import package
 from .backend import Backend
 from .cases import Cases, hint, lifecycle, messages, quick, sessions
+from .processes import CONTEXT, PATIENCE, OtherProcess
 from .records import AGENT_ID, create, ids, message, session
 from .same import assert_same_record
 from .scripted_model import scripted_agent
@@ -72,20 +73,13 @@ class Concurrency(Cases):
     )
     def test_processes_start_at_once(self, backend: Backend, new_agent: NewAgent, session_id: str) -> None:
         """J4: of 4 processes that open one new session at once, with an agent each and one in common, none fails."""
-        context = multiprocessing.get_context("spawn")
-        barrier, pipes, processes = context.Barrier(4), [], []
-        for number in range(4):
-            here, there = context.Pipe()
-            process = context.Process(
-                target=start_at_once, args=(backend.options(), session_id, number, barrier, there)
-            )
-            process.start()
-            there.close()
-            pipes.append(here)
-            processes.append(process)
-        assert [pipe.recv() for pipe in pipes] == ["fine"] * 4
-        for process in processes:
-            process.join()
+        barrier = CONTEXT.Barrier(4)
+        with ExitStack() as running:
+            processes = [
+                running.enter_context(OtherProcess(start_at_once, backend.options(), session_id, number, barrier))
+                for number in range(4)
+            ]
+            assert [process.report() for process in processes] == ["fine"] * 4
         for number in range(4):
             assert len(new_agent(agent_id=f"agent-{number}").messages) == 2
         assert new_agent(agent_id="common").messages == []
@@ -138,7 +132,7 @@ def outcome(action: Callable[[], Any]) -> str:
 def start_at_once(options: dict[str, Any], session_id: str, number: int, barrier: Barrier, pipe: Connection) -> None:
     """Open a session when all processes are ready to, and talk."""
     try:
-        barrier.wait(60)
+        barrier.wait(PATIENCE)
         with package.SessionManager(session_id, **options) as manager:
             scripted_agent(manager, agent_id="common")
             scripted_agent(manager, agent_id=f"agent-{number}")("hi")

@@ -1,7 +1,6 @@
 """Group F: graphs and swarms."""
 
 import asyncio
-import multiprocessing
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -20,6 +19,7 @@ from .backend import Backend
 from .cases import Cases, hint, lacks, lifecycle, multi_agents, quick, requires
 from .content import EVERY_BYTE
 from .faults import failing
+from .processes import OtherProcess
 from .records import session
 from .same import assert_same
 from .scripted_model import Call, ScriptedModel, Step
@@ -137,14 +137,8 @@ class MultiAgents(Cases):
     def test_killed_graph(self, backend: Backend, new_manager: NewManager, session_id: str) -> None:
         """F5: of a graph whose process is killed in its second of three nodes, the second and the third run again."""
         backend.manager(session_id).close()  # type: ignore[attr-defined]
-        context = multiprocessing.get_context("spawn")
-        here, there = context.Pipe()
-        process = context.Process(target=run_until_killed, args=(backend.options(), session_id, there))
-        process.start()
-        there.close()
-        assert here.recv() == "in the second node"
-        process.kill()
-        process.join()
+        with OtherProcess(run_until_killed, backend.options(), session_id) as process:
+            assert process.report() == "in the second node"
         restored = chain(new_manager(), [], [], [])
         result = restored("begin")
         assert result.status == Status.COMPLETED

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from strands.agent.conversation_manager import SlidingWindowConversationManager
 from strands.hooks import AfterInvocationEvent, BeforeModelCallEvent, MessageAddedEvent
 from strands.session.session_manager import SessionManager
 from strands.session.session_repository import SessionRepository
+from strands.storage import LocalFileStorage
 from strands.types.content import Message
 
 from .backend import Backend
@@ -19,7 +21,7 @@ from .conversation import OVERFLOW, summarizing
 from .faults import use_single_methods
 from .records import texts
 from .same import assert_same_agent
-from .scripted_model import Call
+from .scripted_model import Call, ScriptedModel
 
 NewAgent = Callable[..., Agent]
 NewManager = Callable[..., SessionManager[Any]]
@@ -145,12 +147,52 @@ class ExactRestore(Cases):
             """Read it."""
             return f"begin {'filler ' * 10_000} {SECRET} {'filler ' * 10_000} end"
 
+        model = ScriptedModel(Call("read_file"), "read", context_window_limit=200_000)
         options: dict[str, Any] = {"tools": [read_file], "context_manager": "auto"}
-        live = new_agent(Call("read_file"), "read", session_manager=manager, **options)
+        live = new_agent(session_manager=manager, model=model, **options)
         live("read it")
         assert len(repr(live.messages)) < 20_000, "the SDK did not offload the result"
         assert_same_agent(new_agent(**options), live)
         assert SECRET.encode() not in backend.dump()
+
+    @hint("ContextManager.stash_is_durable tells. A restored agent cannot look up what was kept in memory.")
+    def test_volatile_stash(self, new_agent: NewAgent, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+        """N5: where the context manager keeps what it takes out in memory, a warning says so, elsewhere none."""
+        new_agent(agent_id="durable", context_manager="auto", storage=LocalFileStorage(str(tmp_path)))
+        new_agent(agent_id="without", context_manager={"stash": False})
+        assert "storage" not in caplog.text
+        new_agent(agent_id="volatile", context_manager="auto")
+        assert "volatile" in caplog.text
+        assert "storage" in caplog.text
+
+    @hint("A direct tool call appends its messages from another thread and event loop.")
+    def test_direct_tool_call(self, new_agent: NewAgent, manager: SessionManager[Any]) -> None:
+        """N2: what `agent.tool.x()` records in the conversation is restored."""
+
+        @tool
+        def look_up(key: str) -> str:
+            """Look it up."""
+            return key * 2
+
+        live = new_agent(session_manager=manager, tools=[look_up])
+        live.tool.look_up(key="a")
+        live("one")
+        live.tool.look_up(key="b")
+        assert len(live.messages) == 10
+        assert_same_agent(new_agent(tools=[look_up]), live)
+
+    @hint("A turn that is cancelled ends with AfterInvocationEvent, too: what it left in memory is stored then.")
+    def test_cancelled_by_the_user(self, new_agent: NewAgent, manager: SessionManager[Any]) -> None:
+        """N2: a turn that the user cancels leaves the same messages in memory and in the store."""
+
+        def cancel(event: BeforeModelCallEvent) -> None:
+            if len(event.agent.messages) == 3:
+                event.agent.cancel()
+
+        live = new_agent(session_manager=manager, hooks=[cancel])
+        for prompt in ("one", "two", "three"):
+            live(prompt)
+        assert_same_agent(new_agent(), live)
 
     @hint("The merged message has the tracking id of the one that it replaces, and its record.")
     def test_merged_continuation(self, new_agent: NewAgent, manager: SessionManager[Any], reopen: Reopen) -> None:

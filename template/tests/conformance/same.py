@@ -16,7 +16,8 @@ def assert_same(actual: Any, expected: Any, where: str = "value") -> None:
     """
     assert type(actual) is type(expected), f"{where} is {actual!r} ({type(actual).__name__}), not {expected!r}"
     if isinstance(expected, dict):
-        assert list(actual) == list(expected), f"{where} has the keys {list(actual)}, not {list(expected)}"
+        same_keys = list(actual) == list(expected)
+        assert same_keys, f"{where} has the keys {list(actual)}, not {list(expected)}"
         for key in expected:
             assert_same(actual[key], expected[key], f"{where}[{key!r}]")
     elif isinstance(expected, list):
@@ -28,7 +29,8 @@ def assert_same(actual: Any, expected: Any, where: str = "value") -> None:
         same = both_nan or (actual == expected and math.copysign(1, actual) == math.copysign(1, expected))
         assert same, f"{where} is {actual!r}, not {expected!r}"
     else:
-        assert actual == expected, f"{where} is {shortened(actual)}, not {shortened(expected)}"
+        same = actual == expected  # apart: pytest's own comparison would print lone surrogates, which xdist cannot send
+        assert same, f"{where} is {shortened(actual)}, not {shortened(expected)}"
 
 
 def assert_same_record(actual: Record | None, expected: Record) -> None:

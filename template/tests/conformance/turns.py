@@ -1,6 +1,5 @@
 """Group A, with real agents: a conversation is there again in another process, and costs no more than it must."""
 
-import multiprocessing
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
@@ -15,6 +14,7 @@ from . import package
 from .backend import Backend
 from .cases import Cases, hint, lifecycle, quick
 from .faults import watching
+from .processes import OtherProcess
 from .records import AGENT_ID, ids
 from .same import assert_same, assert_same_agent
 from .scripted_model import Call, scripted_agent
@@ -31,14 +31,8 @@ class Turns(Cases):
     @hint("A message is in the store when its hook returns: not in a buffer, not in an open transaction.")
     def test_killed_process(self, backend: Backend, new_agent: NewAgent, reopen: Reopen, session_id: str) -> None:
         """A8, K7: of a process that is killed in a tool call all is restored, and the next one goes on."""
-        context = multiprocessing.get_context("spawn")
-        here, there = context.Pipe()
-        process = context.Process(target=talk_until_killed, args=(backend.options(), session_id, there))
-        process.start()
-        there.close()
-        said = here.recv()
-        process.kill()
-        process.join()
+        with OtherProcess(talk_until_killed, backend.options(), session_id) as process:
+            said = process.report()
         restored = new_agent()
         assert_same(restored.messages, said["messages"])
         assert_same(restored.state.get(), said["state"])
