@@ -22,7 +22,7 @@ class Backend:
     multi_agent: bool = False
     """Graphs and swarms can be stored."""
     list_sessions: bool = False
-    """Sessions can be listed by id prefix, page by page."""
+    """Sessions can be listed by id prefix, page by page, and the agents of a session."""
     atomic_batch: bool = False
     """`write_log` and `read_log` are the backend's own: all or nothing, in one step."""
     conflict: bool = False

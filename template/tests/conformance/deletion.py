@@ -9,7 +9,7 @@ from strands.types.exceptions import SessionException
 
 from . import package
 from .backend import Backend
-from .cases import Cases, deletion, hint, multi_agents, quick, requires
+from .cases import Cases, deletion, hint, lacks, multi_agents, quick, requires
 from .multi_agents import Orchestrator
 from .records import AGENT_ID, agent, create, ids, message, session
 
@@ -34,7 +34,6 @@ class Deletion(Cases):
             assert again.read_agent(session_id, agent_id) is None
             assert again.read_message(session_id, agent_id, 0) is None
             assert listed(again, session_id, agent_id) == []
-        assert again.list_agents(session_id) == []
         assert session_id.encode() not in backend.dump()
 
     @quick
@@ -78,15 +77,30 @@ class Deletion(Cases):
         assert session_id.encode() not in backend.dump()
 
     @quick
+    @requires("list_sessions")
     @hint("In the order of their ids, so that a caller finds one. A session that does not exist has no agents.")
     def test_list_agents(self, repository: Any, reopen: Reopen, session_id: str) -> None:
-        """I: the agents of a session are listed by id, and only those of this session."""
+        """H8: the agents of a session are listed by id, and only those of this session; of a deleted one, none."""
         repository.create_session(session(session_id))
         for agent_id in ("b", "a", "a:message:0", "A", "10", "9", "\u00e4"):
             repository.create_agent(session_id, agent(agent_id))
             repository.create_message(session_id, agent_id, message(0))
         assert reopen().list_agents(session_id) == ["10", "9", "A", "a", "a:message:0", "b", "\u00e4"]
         assert reopen().list_agents(f"{session_id}-other") == []
+        repository.delete_session(session_id)
+        assert reopen().list_agents(session_id) == []
+
+    @quick
+    @lacks("list_sessions")
+    @hint(
+        "Declare list_sessions in tests/conftest.py, or remove the methods: an empty list would be taken for an answer."
+    )
+    def test_no_listing(self, repository: Any, session_id: str) -> None:
+        """H8: a backend that does not declare list_sessions says so when it is asked for sessions or agents."""
+        with pytest.raises(NotImplementedError):
+            list(repository.list_sessions())
+        with pytest.raises(NotImplementedError):
+            repository.list_agents(session_id)
 
 
 def listed(repository: SessionRepository, session_id: str, agent_id: str) -> list[int]:

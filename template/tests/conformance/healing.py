@@ -28,14 +28,6 @@ Reopen = Callable[[], SessionRepository]
 class Healing(Cases):
     """Group N, fourth part."""
 
-    @pytest.fixture(params=["batch", "single methods"])
-    def manager(self, request: pytest.FixtureRequest, new_manager: NewManager) -> SessionManager[Any]:
-        """A manager over the backend's own batch, and one over the single methods."""
-        manager = new_manager()
-        if request.param == "single methods":
-            use_single_methods(manager.session_repository)  # type: ignore[attr-defined]
-        return manager
-
     @pytest.mark.parametrize("times", [1, 2, 3, 4])
     @pytest.mark.parametrize("executed", [False, True], ids=["not executed", "reply lost"])
     @hint(

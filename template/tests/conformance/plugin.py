@@ -1,10 +1,9 @@
 """The pytest side of the kit: fixtures, which cases run, and what is printed when one fails."""
 
 import contextlib
-import sys
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from strands.session.session_repository import SessionRepository
 
 from .backend import Backend
 from .cases import KINDS, Cases
+from .faults import use_single_methods
 from .scripted_model import Step, scripted_agent
 
 MARKERS = {
@@ -46,43 +46,53 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: {meaning}")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the backend does not declare, and expect the failures that it names with a reason."""
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the backend does not declare, expect what it exempts, and refuse what it does neither with."""
     cases = [item for item in items if is_case(item)]
     if not cases:
         return
     backend: Backend = config.hook.pytest_conformance_backend()
-    unused = set(backend.exemptions)
     for item in cases:
         for name in {item.name, item.originalname} & backend.exemptions.keys():
             item.add_marker(pytest.mark.xfail(reason=backend.exemptions[name], strict=True))
-            unused.discard(name)
-    absent = [item for item in cases if not is_declared(item, backend)]
-    if absent:
-        items[:] = [item for item in items if item not in absent]
-        config.hook.pytest_deselected(items=absent)
-    if not is_narrowed(config) and unused:
-        raise pytest.UsageError(f"Backend.exemptions names no case of the kit: {', '.join(sorted(unused))}")
+    absent = [item for item in cases if not is_declared(list(item.iter_markers()), backend)]
+    items[:] = [item for item in items if item not in absent]
+    config.hook.pytest_deselected(items=absent)
+    if not is_narrowed(config):
+        items += [Refusal.from_parent(session, name=reason) for reason in objections(cases, backend)]
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Refuse a run that claims to be whole and is not: a class that nobody inherits, a case taken out by an option."""
-    if is_narrowed(session.config) or session.testsfailed:
-        return
-    backend: Backend = session.config.hook.pytest_conformance_backend()
-    run = Counter(item.originalname for item in session.items if is_case(item))
-    missing = [
-        f"{group.__name__}.{name}"
-        for group in Cases.__subclasses__()
-        for name, case in vars(group).items()
-        if name.startswith("test_") and name not in run and is_declared_by([group, case], backend)
+class Refusal(pytest.Item):
+    """A test that fails, because the run would claim more than it shows. (An error here would be lost under xdist.)"""
+
+    def runtest(self) -> None:
+        """Fail."""
+        pytest.fail(self.name, pytrace=False)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """Say whose test it is."""
+        return self.path, None, "conformance kit"
+
+
+def objections(cases: list[Any], backend: Backend) -> list[str]:
+    """What is left out of a run without a reason: a group that nobody inherits, a case that an option takes out."""
+    collected = {item.function for item in cases}
+    missing = []
+    for group in Cases.__subclasses__():
+        apply = {
+            name: case
+            for name, case in vars(group).items()
+            if name.startswith("test_")
+            if is_declared([*getattr(group, "pytestmark", []), *getattr(case, "pytestmark", [])], backend)
+        }
+        absent = [f"{group.__name__}.{name}" for name, case in apply.items() if case not in collected]
+        missing += [group.__name__] if len(absent) == len(apply) else absent
+    unknown = sorted(set(backend.exemptions) - {name for item in cases for name in (item.name, item.originalname)})
+    return [
+        *([f"inherit in test_conformance.py what is left out, or exempt it: {', '.join(missing)}"] if missing else []),
+        *([f"Backend.exemptions names no case of the kit: {', '.join(unknown)}"] if unknown else []),
     ]
-    if missing:
-        raise pytest.UsageError(
-            "Cases of the conformance kit are left out without a reason. Inherit their group in test_conformance.py;"
-            f" name those that fail in Backend.exemptions: {', '.join(missing)}"
-        )
 
 
 def is_case(item: pytest.Item) -> bool:
@@ -90,16 +100,8 @@ def is_case(item: pytest.Item) -> bool:
     return isinstance(item, pytest.Function) and item.cls is not None and issubclass(item.cls, Cases)
 
 
-def is_declared(item: pytest.Item, backend: Backend) -> bool:
-    """Whether a case applies to the backend, given what it declares."""
-    return all(getattr(backend, mark.args[0]) for mark in item.iter_markers("requires")) and not any(
-        getattr(backend, mark.args[0]) for mark in item.iter_markers("lacks")
-    )
-
-
-def is_declared_by(marked: list[Any], backend: Backend) -> bool:
-    """The same for a group and a case in it that was not collected."""
-    marks = [mark for thing in marked for mark in getattr(thing, "pytestmark", [])]
+def is_declared(marks: list[pytest.Mark], backend: Backend) -> bool:
+    """Whether a case with these marks applies to the backend, given what it declares."""
     return all(
         bool(getattr(backend, mark.args[0])) == (mark.name == "requires")
         for mark in marks
@@ -109,9 +111,9 @@ def is_declared_by(marked: list[Any], backend: Backend) -> bool:
 
 def is_narrowed(config: pytest.Config) -> bool:
     """Whether a person asked on the command line for a part of the tests, which is nobody else's business."""
-    workerinput: dict[str, Any] = getattr(config, "workerinput", {})
-    arguments = workerinput.get("mainargv", sys.argv)[1:]
-    return any("::" in argument or argument.endswith(".py") or argument.startswith(NARROWING) for argument in arguments)
+    xdist: dict[str, Any] = getattr(config, "workerinput", {})
+    arguments = xdist["mainargv"][1:] if xdist else config.invocation_params.args
+    return any("::" in argument or argument.startswith(NARROWING) for argument in map(str, arguments))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -195,6 +197,15 @@ def new_manager(backend: Backend, session_id: str) -> Iterator[Callable[..., Ses
             return manager
 
         yield new_manager
+
+
+@pytest.fixture(params=["batch", "single methods"])
+def manager(request: pytest.FixtureRequest, new_manager: Callable[..., SessionManager[Any]]) -> SessionManager[Any]:
+    """A manager of the test's session: once over the backend's own batch, once over the single methods."""
+    manager: Any = new_manager()
+    if request.param == "single methods":
+        use_single_methods(manager.session_repository)
+    return manager
 
 
 @pytest.fixture

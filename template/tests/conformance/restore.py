@@ -18,7 +18,6 @@ from strands.types.content import Message
 from .backend import Backend
 from .cases import Cases, hint, lifecycle, quick
 from .conversation import OVERFLOW, summarizing
-from .faults import use_single_methods
 from .records import texts
 from .same import assert_same_agent
 from .scripted_model import Call, ScriptedModel
@@ -34,14 +33,6 @@ SECRET = "hunter2-hunter2"
 @lifecycle
 class ExactRestore(Cases):
     """Group N, first half."""
-
-    @pytest.fixture(params=["batch", "single methods"])
-    def manager(self, request: pytest.FixtureRequest, new_manager: NewManager) -> SessionManager[Any]:
-        """A manager over the backend's own batch, and one over the single methods."""
-        manager = new_manager()
-        if request.param == "single methods":
-            use_single_methods(manager.session_repository)  # type: ignore[attr-defined]
-        return manager
 
     @hint("The layout in the agent record names the runs of records that are in the window, pins among them.")
     def test_pins_and_window(self, new_agent: NewAgent, manager: SessionManager[Any]) -> None:

@@ -115,7 +115,7 @@ class EveryAgent(Cases):
             restored = new_agent(conversation_manager=Forgetful())
             assert_same_agent(restored, live)
         remembered: Any = restored.conversation_manager
-        assert remembered.forgotten == ["question 1", "question 2", "question 3"]
+        assert remembered.notes == [2, 4, "question 1", "question 2", "question 3"]
 
     @pytest.mark.parametrize(
         "prompt",
@@ -222,32 +222,34 @@ class Interoperability(Cases):
 
 
 class Forgetful(ConversationManager):
-    """Forgets the second question and its answer, and notes what it forgot."""
+    """Forgets the second question and its answer, and notes in each turn what it forgot, or how much there is."""
 
     def __init__(self) -> None:
-        """Begin with nothing forgotten."""
+        """Begin without notes."""
         super().__init__()
-        self.forgotten: list[str] = []
+        self.notes: list[Any] = []
 
     def apply_management(self, agent: Agent, **kwargs: Any) -> None:
         """Forget."""
-        if len(agent.messages) > 4:
-            self.forgotten.append(texts(agent.messages)[2])
-            del agent.messages[2:4]
-            self.removed_message_count += 2
+        if len(agent.messages) <= 4:
+            self.notes.append(len(agent.messages))
+            return
+        self.notes.append(texts(agent.messages)[2])
+        del agent.messages[2:4]
+        self.removed_message_count += 2
 
     def reduce_context(self, agent: Agent, e: Exception | None = None, **kwargs: Any) -> None:
         """Forget as well."""
         self.apply_management(agent)
 
     def get_state(self) -> dict[str, Any]:
-        """Return what was forgotten."""
-        return {**super().get_state(), "forgotten": self.forgotten}
+        """Return the notes: the list itself, which will grow."""
+        return {**super().get_state(), "notes": self.notes}
 
     def restore_from_session(self, state: dict[str, Any]) -> None:
-        """Remember what was forgotten."""
+        """Take up the notes."""
         super().restore_from_session(state)
-        self.forgotten = state["forgotten"]
+        self.notes = state["notes"]
 
 
 class VoiceModel(BidiModel):

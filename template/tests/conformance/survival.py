@@ -240,9 +240,8 @@ class Survival(Cases):
     @quick
     @lifecycle
     @hint("After a conflict this agent's memory is not what is stored: whatever it would write next is wrong.")
-    def test_after_a_conflict(self, new_agent: NewAgent, new_manager: NewManager) -> None:
+    def test_after_a_conflict(self, new_agent: NewAgent, manager: SessionManager[Any]) -> None:
         """Q8: after a conflict every write of that agent is refused alike; a new agent restores, and goes on."""
-        manager = new_manager()
         first, second = new_agent(), new_agent(session_manager=manager)
         first("first")
         with pytest.raises(package.SessionConflictError):
