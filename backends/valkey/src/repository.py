@@ -4,6 +4,7 @@ The key is `session:<session_id>`. One key lets a session expire and be deleted 
 cluster, and needs no index that could go stale. Its fields are:
 
     session                         the session record
+    session:version                 a random text: a request to create it that is repeated is known by it
     format                          1
     agent:<agent_id>                the agent record: state, conversation manager, interrupts
     agent:<agent_id>:version        a random text, new with every change but an append
@@ -11,6 +12,7 @@ cluster, and needs no index that could go stale. Its fields are:
     agent:<agent_id>:window         which messages a restore needs: runs of ids, or + and how many to leave out
     agent:<agent_id>:message:<id>   a message record
     multi_agent:<id>                the state of a graph or swarm
+    multi_agent:<id>:version        a random text
 
 All records are JSON. In ids, the characters `%`, `:`, `{` and `}` are percent-encoded, so that no id is mistaken for
 structure.
@@ -39,7 +41,7 @@ from ._records import (
     encode,
 )
 from .connection import Client, Server, text
-from .errors import SessionConflictError, SessionNotFoundError
+from .errors import SessionConflictError, SessionCorruptError, SessionNotFoundError
 
 _FORMAT = "1"
 _ESCAPES = str.maketrans({"%": "%25", ":": "%3A", "{": "%7B", "}": "%7D"})
@@ -133,7 +135,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         """
         name = check_ids(session_id=session_id, agent_id=session_agent.agent_id)
         field, record = _agent(session_agent.agent_id), encode(session_agent, name)
-        more = (f"{field}:version", uuid4().hex, f"{field}:next", 0, f"{field}:window", _window(session_agent))
+        more = (f"{field}:next", 0, f"{field}:window", _window(session_agent))
         self._insert(name, session_id, field, record, "session", *more)
 
     def read_agent(self, session_id: str, agent_id: str, **kwargs: Any) -> SessionAgent | None:
@@ -315,7 +317,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         return cast("bytes | str | None", found)
 
     def _insert(self, name: str, session_id: str, field: str, record: str, parent: str, *more: str | int) -> None:
-        arguments = (self._ttl, field, record, parent, *more)
+        arguments = (self._ttl, field, record, parent, uuid4().hex, *more)
         _check(self._server.run(scripts.INSERT, name, self._key(session_id), *arguments), name)
 
     def _replace(self, name: str, session_id: str, field: str, record: str, *more: str | int) -> None:
@@ -346,7 +348,10 @@ def _multi_agent(multi_agent_id: str) -> str:
 
 def _window(agent: SessionAgent) -> str:
     """Return which messages a restore of this agent needs, as `scripts.RESTORE` reads it."""
-    runs, offset = wanted(agent)
+    try:
+        runs, offset = wanted(agent)
+    except SessionCorruptError:  # it is stored as it is: who restores it is told what is wrong
+        return ""
     if offset:
         return f"+{offset}"
     return ",".join(f"{first}-{'' if last == LAST_ID else last}" for first, last in runs)

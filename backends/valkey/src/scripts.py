@@ -25,14 +25,17 @@ local function keep_alive()
 end
 """
 
-# field, text, field of what it belongs to or '', and more fields with their values
+# field, text, field of what it belongs to or '', version, and more fields with their values. A version is given once: the
+# same one again means that the reply was lost.
 INSERT = _script(
     _KEEP_ALIVE
     + """
 if ARGV[4] ~= '' and redis.call('HEXISTS', KEYS[1], ARGV[4]) == 0 then return 'absent' end
-local stored = redis.call('HGET', KEYS[1], ARGV[2])
-if stored and stored ~= ARGV[3] then return 'taken' end
-if not stored then redis.call('HSET', KEYS[1], ARGV[2], ARGV[3], unpack(ARGV, 5)) end
+local version = ARGV[2] .. ':version'
+if redis.call('HEXISTS', KEYS[1], ARGV[2]) == 1 then
+  return redis.call('HGET', KEYS[1], version) == ARGV[5] and 'done' or 'taken'
+end
+redis.call('HSET', KEYS[1], ARGV[2], ARGV[3], version, unpack(ARGV, 5))
 keep_alive()
 return 'done'
 """
