@@ -1,0 +1,94 @@
+"""How the tests reach a live Valkey, and what the backend promises. This file is yours."""
+
+import itertools
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+import valkey
+from conformance import Backend
+from servers import HOST, ClusterClient, Server, start_cluster
+
+pytest_plugins = ["conformance.plugin"]
+
+
+class {== class_prefix ==}Backend(Backend):
+    """The server that VALKEY_TEST_CONNECTION names, or one of the tests' own, started by each process that runs them.
+
+    With VALKEY_TEST_TOPOLOGY=cluster it is a cluster of three nodes. The tests use a prefix of their own, and remove
+    only what is under it.
+    """
+
+    multi_agent = True
+    list_sessions = True
+    atomic_batch = True
+    conflict = True
+    nonblocking = True
+    ttl = True
+    prefix = True
+    lists_unknown_agent = True
+
+    def __init__(self) -> None:
+        """Read what kind of server it is."""
+        topology = os.environ.get("VALKEY_TEST_TOPOLOGY", "single")
+        assert topology in ("single", "cluster"), f"VALKEY_TEST_TOPOLOGY={topology} | must be single or cluster"
+        self.is_cluster = topology == "cluster"
+        # A connection string leads to a single server, and only there a proxy stands between it and all its clients.
+        self.connection_string = self.round_trips = not self.is_cluster
+
+    def start(self, folder: Path) -> None:
+        """Start a server, or as many as a cluster has, unless there is one to use."""
+        self.servers: list[Server] = []
+        self.url = os.environ.get("VALKEY_TEST_CONNECTION")
+        if not self.url:
+            self.servers = start_cluster() if self.is_cluster else [Server()]
+            self.url = self.servers[0].url
+        self.key_prefix = f"test-{uuid.uuid4().hex}"
+        self.timeouts = itertools.count(20)
+        self.client: Any = self.new_cluster_client() if self.is_cluster else valkey.Valkey.from_url(self.url)
+
+    def stop(self) -> None:
+        """Remove what the tests wrote, and the server that was started for them."""
+        for key in self.keys():
+            self.client.unlink(key)
+        self.client.close()
+        for server in self.servers:
+            server.stop()
+
+    def options(self) -> dict[str, Any]:
+        """Reach the server by a connection of its own: those with the same time-out share one."""
+        if self.is_cluster:
+            return {"client": self.new_cluster_client(), "key_prefix": self.key_prefix}
+        return {"connection_string": self.url, "key_prefix": self.key_prefix, "timeout": next(self.timeouts)}
+
+    def dump(self) -> bytes:
+        """All that is under the prefix: of a hash, which is what the package writes, all fields; else what DUMP says."""
+        found: list[bytes] = []
+        for key in self.keys():
+            is_hash = self.client.type(key) == b"hash"
+            values = itertools.chain(*sorted(self.client.hgetall(key).items())) if is_hash else [self.client.dump(key)]
+            found += [key, *(value or b"" for value in values)]
+        return b"\n".join(found)
+
+    def truncate(self, session_id: str, agent_id: str, message_id: int) -> None:
+        """Keep the first half of a message's record."""
+        key, field = f"{self.key_prefix}:{session_id}", f"agent:{agent_id}:message:{message_id}"
+        record = self.client.hget(key, field)
+        self.client.hset(key, field, record[: len(record) // 2])
+
+    def keys(self) -> list[bytes]:
+        """The keys under the prefix, which is all that the tests may touch."""
+        return sorted(self.client.scan_iter(match=f"{self.key_prefix}*", count=1000))
+
+    def new_cluster_client(self) -> ClusterClient:
+        """A client of the cluster."""
+        address = urlsplit(self.url)
+        return ClusterClient(address.hostname, address.port)
+
+
+def pytest_conformance_backend() -> Backend:
+    """Tell the kit which backend it tests."""
+    return {== class_prefix ==}Backend()
