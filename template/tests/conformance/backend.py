@@ -32,7 +32,7 @@ class Backend:
     nonblocking: bool = False
     """A turn does not hold up the event loop while the store answers."""
     ttl: bool = False
-    """Sessions expire as a whole."""
+    """Sessions expire as a whole, `ttl` seconds after they were last written."""
     prefix: bool = False
     """Several applications share a server without seeing each other's sessions."""
     round_trips: bool = False
@@ -74,9 +74,13 @@ class Backend:
         """
         raise NotImplementedError
 
-    def repository(self) -> SessionRepository:
+    def repository(self, **options: Any) -> SessionRepository:
         """A repository with a connection of its own."""
-        return package.SessionRepository(**self.options())
+        return package.SessionRepository(**{**self.options(), **options})
+
+    def elsewhere(self) -> SessionRepository:
+        """A repository of another application on the same server: of another prefix or schema (capability `prefix`)."""
+        raise NotImplementedError
 
     def manager(self, session_id: str, **options: Any) -> SessionManager[Any]:
         """A manager of the session with a connection of its own."""

@@ -10,7 +10,7 @@ from strands.session.session_repository import SessionRepository
 
 from . import package
 from .backend import Backend
-from .cases import Cases, deletion, hint, lacks, lifecycle, quick, requires
+from .cases import Cases, hint, lacks, lifecycle, quick, requires
 from .package import Batch
 from .records import AGENT_ID, agent, create, ids, message, session, texts
 from .same import assert_same, assert_same_record
@@ -154,7 +154,6 @@ class Batches(Cases):
         with pytest.raises(package.SessionConflictError):
             repository.write_log(batch(session_id, agent=agent(), version=version, next_id=1))
 
-    @deletion
     @requires("atomic_batch")
     @hint("A batch for a session that is gone is an error, and creates neither a session nor an agent without one.")
     def test_session_is_gone(self, backend: Backend, repository: Any, reopen: Reopen, session_id: str) -> None:

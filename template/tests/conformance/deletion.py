@@ -1,5 +1,6 @@
 """Group I: a deleted session is gone, with everything in it."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,11 +10,10 @@ from strands.types.exceptions import SessionException
 
 from . import package
 from .backend import Backend
-from .cases import Cases, deletion, hint, lacks, multi_agents, quick, requires
-from .multi_agents import Orchestrator
+from .cases import Cases, deletion, hint, lacks, quick, requires
 from .records import AGENT_ID, agent, create, ids, message, session
 
-Reopen = Callable[[], Any]
+Reopen = Callable[..., Any]
 
 
 @deletion
@@ -34,18 +34,6 @@ class Deletion(Cases):
             assert again.read_agent(session_id, agent_id) is None
             assert again.read_message(session_id, agent_id, 0) is None
             assert listed(again, session_id, agent_id) == []
-        assert session_id.encode() not in backend.dump()
-
-    @quick
-    @multi_agents
-    @requires("multi_agent")
-    @hint("Graphs and swarms go with the session, too.")
-    def test_no_orchestrator_is_left(self, backend: Backend, repository: Any, reopen: Reopen, session_id: str) -> None:
-        """I1: the graphs and swarms of a deleted session are gone."""
-        repository.create_session(session(session_id))
-        repository.create_multi_agent(session_id, Orchestrator("graph", {"task": session_id}))
-        repository.delete_session(session_id)
-        assert reopen().read_multi_agent(session_id, "graph") is None
         assert session_id.encode() not in backend.dump()
 
     @quick
@@ -101,6 +89,29 @@ class Deletion(Cases):
             list(repository.list_sessions())
         with pytest.raises(NotImplementedError):
             repository.list_agents(session_id)
+
+    @requires("ttl")
+    @hint("The expiry is the session's, one for all its records: keys that expire one by one leave orphans in between.")
+    def test_expiry(self, reopen: Reopen, session_id: str) -> None:
+        """I4: a session that expires is gone at once, with its agents and messages."""
+        create(reopen(ttl=1), session_id, *(message(number) for number in range(5)))
+        watcher, end = reopen(), time.monotonic() + 30
+        while there := listed(watcher, session_id, AGENT_ID):
+            assert there == [0, 1, 2, 3, 4]
+            assert time.monotonic() < end, "the session did not expire"
+        assert watcher.read_agent(session_id, AGENT_ID) is None
+        assert watcher.read_session(session_id) is None
+
+    @requires("ttl")
+    @hint("Each write puts off the expiry of the whole session, also of its first message.")
+    def test_expiry_is_put_off(self, reopen: Reopen, session_id: str) -> None:
+        """I5: a session that is written to does not expire, not even in part."""
+        repository = reopen(ttl=2)
+        create(repository, session_id, message(0))
+        for number in range(1, 6):
+            time.sleep(1)
+            repository.create_message(session_id, AGENT_ID, message(number))
+        assert ids(reopen().list_messages(session_id, AGENT_ID)) == list(range(6))
 
 
 def listed(repository: SessionRepository, session_id: str, agent_id: str) -> list[int]:

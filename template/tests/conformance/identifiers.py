@@ -333,6 +333,20 @@ class Identifiers(Cases):
         assert stored.state == {"session": other}
 
     @deletion
+    @requires("prefix")
+    @hint("The prefix, or the schema, is part of every key and every query, deletion among them.")
+    def test_two_applications(self, backend: Backend, repository: Any, session_id: str) -> None:
+        """H7: two applications on one server, with different prefixes or schemas, use the same ids and never meet."""
+        elsewhere: Any = backend.elsewhere()
+        create(repository, session_id, message(0, "here"))
+        assert elsewhere.read_session(session_id) is None
+        create(elsewhere, session_id, message(0, "elsewhere"))
+        assert texts(repository.list_messages(session_id, AGENT_ID)) == ["here"]
+        elsewhere.delete_session(session_id)
+        assert texts(repository.list_messages(session_id, AGENT_ID)) == ["here"]
+        elsewhere.close()
+
+    @deletion
     @requires("list_sessions")
     @hint("A prefix is compared character by character: escape what a pattern would take for a wildcard.")
     def test_list_by_hostile_prefix(

@@ -20,7 +20,7 @@ from .cases import Cases, hint, lacks, lifecycle, multi_agents, quick, requires
 from .content import EVERY_BYTE
 from .faults import failing
 from .processes import OtherProcess
-from .records import session
+from .records import AGENT_ID, create, ids, message, session
 from .same import assert_same
 from .scripted_model import Call, ScriptedModel, Step
 
@@ -109,6 +109,28 @@ class MultiAgents(Cases):
         repository.create_multi_agent(session_id=session_id, multi_agent=Orchestrator("graph"), later=1)
         repository.update_multi_agent(session_id=session_id, multi_agent=Orchestrator("graph", {"a": 1}), later=1)
         assert repository.read_multi_agent(session_id=session_id, multi_agent_id="graph", later=1) == {"a": 1}
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint("Records of graphs and swarms must not be counted.")
+    def test_orchestrators_do_not_count(self, repository: SessionRepository, reopen: Reopen, session_id: str) -> None:
+        """G6: the session's graphs and swarms do not count towards the limit."""
+        create(repository, session_id, message(0), message(1))
+        repository.create_multi_agent(session_id, Orchestrator(AGENT_ID))
+        assert ids(reopen().list_messages(session_id, AGENT_ID, limit=2)) == [0, 1]
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint("Graphs and swarms go with the session, too.")
+    def test_no_orchestrator_is_left(self, backend: Backend, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """I1: the graphs and swarms of a deleted session are gone."""
+        repository.create_session(session(session_id))
+        repository.create_multi_agent(session_id, Orchestrator("graph", {"task": session_id}))
+        repository.delete_session(session_id)
+        assert reopen().read_multi_agent(session_id, "graph") is None
+        assert session_id.encode() not in backend.dump()
 
     @quick
     @lifecycle

@@ -6,8 +6,7 @@ import pytest
 from strands.session.session_repository import SessionRepository
 from strands.types.exceptions import SessionException
 
-from .cases import Cases, hint, lacks, messages, multi_agents, quick, requires
-from .multi_agents import Orchestrator
+from .cases import Cases, hint, lacks, messages, quick, requires
 from .records import AGENT_ID, agent, create, ids, message
 
 Reopen = Callable[[], SessionRepository]
@@ -87,16 +86,6 @@ class Order(Cases):
             repository.create_message(session_id, AGENT_ID, message(number))
         assert ids(reopen().list_messages(session_id, AGENT_ID, limit=3)) == [0, 1, 2]
         assert ids(reopen().list_messages(session_id, AGENT_ID, limit=3, offset=1)) == [1, 2]
-
-    @quick
-    @multi_agents
-    @requires("multi_agent")
-    @hint("Records of graphs and swarms must not be counted.")
-    def test_orchestrators_do_not_count(self, repository: SessionRepository, reopen: Reopen, session_id: str) -> None:
-        """G6: the session's graphs and swarms do not count towards the limit."""
-        create(repository, session_id, message(0), message(1))
-        repository.create_multi_agent(session_id, Orchestrator(AGENT_ID))
-        assert ids(reopen().list_messages(session_id, AGENT_ID, limit=2)) == [0, 1]
 
     @quick
     @requires("lists_unknown_agent")

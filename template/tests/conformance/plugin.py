@@ -168,12 +168,12 @@ def session_id(new_session_id: Callable[..., str]) -> str:
 
 
 @pytest.fixture
-def reopen(backend: Backend) -> Iterator[Callable[[], SessionRepository]]:
+def reopen(backend: Backend) -> Iterator[Callable[..., SessionRepository]]:
     """Make repositories with connections of their own: what they read is in the store, not in a cache."""
     with contextlib.ExitStack() as opened:
 
-        def reopen() -> SessionRepository:
-            repository = backend.repository()
+        def reopen(**options: Any) -> SessionRepository:
+            repository = backend.repository(**options)
             opened.callback(close, repository)
             return repository
 
@@ -181,7 +181,7 @@ def reopen(backend: Backend) -> Iterator[Callable[[], SessionRepository]]:
 
 
 @pytest.fixture
-def repository(reopen: Callable[[], SessionRepository]) -> SessionRepository:
+def repository(reopen: Callable[..., SessionRepository]) -> SessionRepository:
     """The repository that writes."""
     return reopen()
 
