@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from strands.session.session_repository import SessionRepository
 
 from . import package
 from .backend import Backend
@@ -15,7 +14,7 @@ from .package import Batch
 from .records import AGENT_ID, agent, create, ids, message, session, texts
 from .same import assert_same, assert_same_record
 
-Reopen = Callable[[], Any]
+Reopen = Callable[..., Any]
 
 
 @quick
@@ -197,7 +196,7 @@ class Batches(Cases):
 
     @lacks("atomic_batch")
     @hint("Declare atomic_batch in tests/conftest.py, or remove write_log and read_log.")
-    def test_no_batch(self, repository: SessionRepository) -> None:
+    def test_no_batch(self, repository: Any) -> None:
         """A backend that does not declare atomic_batch has no batch of its own."""
         for name in ("write_log", "read_log"):
             assert getattr(type(repository), name) is getattr(package.LogRepository, name)

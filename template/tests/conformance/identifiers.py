@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from strands.session.session_manager import SessionManager
-from strands.session.session_repository import SessionRepository
 
 from .backend import Backend
 from .cases import Cases, agents, deletion, hint, lifecycle, messages, quick, requires, sessions
@@ -14,7 +13,7 @@ from .cases import multi_agents as needs_multi_agents
 from .multi_agents import Orchestrator
 from .records import AGENT_ID, agent, create, ids, message, session, texts
 
-Reopen = Callable[[], SessionRepository]
+Reopen = Callable[..., Any]
 
 ALIKE = [
     "{}a",
@@ -63,9 +62,7 @@ class Identifiers(Cases):
 
     @messages
     @hint("Compare ids whole and byte by byte: no pattern, no prefix, no collation that folds case or accents.")
-    def test_similar_sessions(
-        self, repository: SessionRepository, reopen: Reopen, new_session_id: Callable[..., str]
-    ) -> None:
+    def test_similar_sessions(self, repository: Any, reopen: Reopen, new_session_id: Callable[..., str]) -> None:
         """H1: of sessions with similar ids, one is listed and updated without the others."""
         token = new_session_id()
         session_ids = [new_session_id(template.replace("{}", token)) for template in ALIKE]
@@ -87,7 +84,7 @@ class Identifiers(Cases):
         "delete_session takes an id, not a prefix or a pattern: LIKE, KEYS, SCAN and globs need escaping, or avoiding."
     )
     def test_deletion_among_similar_sessions(
-        self, repository: SessionRepository, reopen: Reopen, new_session_id: Callable[..., str]
+        self, repository: Any, reopen: Reopen, new_session_id: Callable[..., str]
     ) -> None:
         """H1: of sessions with similar ids, one is deleted without the others."""
         token = new_session_id()
@@ -97,14 +94,14 @@ class Identifiers(Cases):
         again = reopen()
         while left:
             gone = left.pop(0)
-            repository.delete_session(gone)  # type: ignore[attr-defined]
+            repository.delete_session(gone)
             assert again.read_session(gone) is None
             for session_id in left:
                 assert texts(again.list_messages(session_id, AGENT_ID)) == [session_id], f"after deleting {gone!r}"
 
     @messages
     @hint("Keys that join ids with a separator need it escaped within the ids.")
-    def test_similar_agents(self, repository: SessionRepository, reopen: Reopen, session_id: str) -> None:
+    def test_similar_agents(self, repository: Any, reopen: Reopen, session_id: str) -> None:
         """H1: of agents with similar ids in one session, one is listed and updated without the others."""
         agent_ids = [template.replace("{}", "") for template in ALIKE] + [
             "a:message",
@@ -123,9 +120,7 @@ class Identifiers(Cases):
 
     @messages
     @hint("A key made of a session's id and an agent's must tell where the one ends and the other begins.")
-    def test_ids_that_run_together(
-        self, repository: SessionRepository, reopen: Reopen, new_session_id: Callable[..., str]
-    ) -> None:
+    def test_ids_that_run_together(self, repository: Any, reopen: Reopen, new_session_id: Callable[..., str]) -> None:
         """H1: session "x:a" with agent "b" is not session "x" with agent "a:b"."""
         token = new_session_id()
         pairs = [
@@ -147,9 +142,7 @@ class Identifiers(Cases):
     @sessions
     @pytest.mark.parametrize("template", [*HOSTILE, *EMPTY, *NOT_TEXT])
     @hint("Check ids first, in every method, and raise ValueError: `_records.check_id` does.")
-    def test_malformed_session_id(
-        self, backend: Backend, repository: SessionRepository, session_id: str, template: Any
-    ) -> None:
+    def test_malformed_session_id(self, backend: Backend, repository: Any, session_id: str, template: Any) -> None:
         """H2, H3: a session id that is a path, blank, a control character or no text is a ValueError everywhere."""
         bad = template.replace("{}", session_id) if isinstance(template, str) else template
         with pytest.raises(ValueError, match="session_id"):
@@ -162,7 +155,7 @@ class Identifiers(Cases):
     @pytest.mark.parametrize("template", [*HOSTILE, *EMPTY, *NOT_TEXT])
     @hint("Check ids first, in every method, and raise ValueError: `_records.check_id` does.")
     def test_malformed_session_id_of_records(
-        self, backend: Backend, repository: SessionRepository, session_id: str, template: Any
+        self, backend: Backend, repository: Any, session_id: str, template: Any
     ) -> None:
         """H2, H3: a malformed session id is a ValueError for agents and messages, too."""
         bad = template.replace("{}", session_id) if isinstance(template, str) else template
@@ -182,9 +175,7 @@ class Identifiers(Cases):
     @messages
     @pytest.mark.parametrize("template", [*HOSTILE, *EMPTY, *NOT_TEXT])
     @hint("Check ids first, in every method, and raise ValueError: `_records.check_id` does.")
-    def test_malformed_agent_id(
-        self, repository: SessionRepository, reopen: Reopen, session_id: str, template: Any
-    ) -> None:
+    def test_malformed_agent_id(self, repository: Any, reopen: Reopen, session_id: str, template: Any) -> None:
         """H2, H3: a malformed agent id is a ValueError everywhere, and touches no record."""
         create(repository, session_id, message(0, "as it was"))
         bad = template.replace("{}", AGENT_ID) if isinstance(template, str) else template
@@ -205,20 +196,20 @@ class Identifiers(Cases):
     @pytest.mark.parametrize("template", [*HOSTILE, *EMPTY, *NOT_TEXT])
     @hint("delete_session checks its id as well: an empty one must not mean all sessions.")
     def test_malformed_id_deletes_nothing(
-        self, repository: SessionRepository, reopen: Reopen, session_id: str, template: Any
+        self, repository: Any, reopen: Reopen, session_id: str, template: Any
     ) -> None:
         """H2, H3: deleting by a malformed id is a ValueError, and deletes nothing."""
         create(repository, session_id, message(0))
         bad = template.replace("{}", session_id) if isinstance(template, str) else template
         with pytest.raises(ValueError, match="session_id"):
-            repository.delete_session(bad)  # type: ignore[attr-defined]
+            repository.delete_session(bad)
         assert ids(reopen().list_messages(session_id, AGENT_ID)) == [0]
 
     @needs_multi_agents
     @requires("multi_agent")
     @pytest.mark.parametrize("bad", ["a/b", "..", "a\x00", "", "a\n"])
     @hint("Graphs and swarms have ids, too: check them as those of agents.")
-    def test_malformed_multi_agent_id(self, repository: SessionRepository, session_id: str, bad: str) -> None:
+    def test_malformed_multi_agent_id(self, repository: Any, session_id: str, bad: str) -> None:
         """H2, H3: a malformed id of a graph or swarm is a ValueError everywhere."""
         repository.create_session(session(session_id))
         with pytest.raises(ValueError, match="multi_agent_id"):
@@ -253,7 +244,7 @@ class Identifiers(Cases):
     @pytest.mark.parametrize("template", ["{}", "\u00e9{}", "\U0001f600{}"])
     @hint("512 bytes of UTF-8 are the limit, on every backend, so that sessions can move between them. Count bytes.")
     def test_longest_id(
-        self, repository: SessionRepository, reopen: Reopen, new_session_id: Callable[..., str], template: str
+        self, repository: Any, reopen: Reopen, new_session_id: Callable[..., str], template: str
     ) -> None:
         """H3: ids of 512 bytes of UTF-8 work, for sessions and agents; one byte more is a ValueError."""
         short = template.replace("{}", new_session_id())
@@ -272,9 +263,7 @@ class Identifiers(Cases):
     @messages
     @pytest.mark.parametrize("odd", ODD)
     @hint("Pass ids as parameters, never as text of a query, a format or a pattern.")
-    def test_odd_ids(
-        self, repository: SessionRepository, reopen: Reopen, new_session_id: Callable[..., str], odd: str
-    ) -> None:
+    def test_odd_ids(self, repository: Any, reopen: Reopen, new_session_id: Callable[..., str], odd: str) -> None:
         """H4: ids with quotes, braces, percent signs, code and any script are data."""
         session_id = new_session_id(f"{odd} {uuid.uuid4().hex}")
         create(repository, session_id, message(0, odd), agent_id=odd)
@@ -292,9 +281,7 @@ class Identifiers(Cases):
     @hint(
         "A message id is an int from 0 on: check it, before it becomes part of a key or is converted by the datastore."
     )
-    def test_malformed_message_id(
-        self, repository: SessionRepository, reopen: Reopen, session_id: str, bad: Any
-    ) -> None:
+    def test_malformed_message_id(self, repository: Any, reopen: Reopen, session_id: str, bad: Any) -> None:
         """H5: a message id that is no number from 0 on is a ValueError everywhere."""
         create(repository, session_id, message(0, "as it was"), message(1))
         for call in (
@@ -308,7 +295,7 @@ class Identifiers(Cases):
 
     @messages
     @hint("Message ids count per agent: the key of a message holds session, agent and number.")
-    def test_agents_are_independent(self, repository: SessionRepository, reopen: Reopen, session_id: str) -> None:
+    def test_agents_are_independent(self, repository: Any, reopen: Reopen, session_id: str) -> None:
         """H6: two agents of one session have histories and ids of their own."""
         create(repository, session_id, message(0, "a0"), agent_id="a")
         create(repository, session_id, message(0, "b0"), message(1, "b1"), agent_id="b")
@@ -320,7 +307,7 @@ class Identifiers(Cases):
     @agents
     @hint("An agent belongs to its session: the same id in another session is another agent.")
     def test_same_agent_id_in_two_sessions(
-        self, repository: SessionRepository, reopen: Reopen, new_session_id: Callable[..., str]
+        self, repository: Any, reopen: Reopen, new_session_id: Callable[..., str]
     ) -> None:
         """H6: agents with the same id in two sessions are two agents."""
         one, other = new_session_id(), new_session_id()
@@ -349,9 +336,7 @@ class Identifiers(Cases):
     @deletion
     @requires("list_sessions")
     @hint("A prefix is compared character by character: escape what a pattern would take for a wildcard.")
-    def test_list_by_hostile_prefix(
-        self, repository: Any, reopen: Callable[[], Any], new_session_id: Callable[..., str]
-    ) -> None:
+    def test_list_by_hostile_prefix(self, repository: Any, reopen: Reopen, new_session_id: Callable[..., str]) -> None:
         """H8: sessions are listed by a prefix that holds wildcards, and only those that start with it."""
         token = new_session_id()
         session_ids = sorted(new_session_id(template.replace("{}", token)) for template in ALIKE)
@@ -376,7 +361,7 @@ class Identifiers(Cases):
     @requires("list_sessions")
     @hint("Page by key or by a cursor, not by number: an offset slips when sessions come and go between two pages.")
     def test_list_while_sessions_come_and_go(
-        self, repository: Any, reopen: Callable[[], Any], new_session_id: Callable[..., str]
+        self, repository: Any, reopen: Reopen, new_session_id: Callable[..., str]
     ) -> None:
         """H8: each session that stays is listed once, across small pages, while others are added and deleted."""
         token = new_session_id()

@@ -2,14 +2,11 @@
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from strands import Agent
-from strands.session.session_manager import SessionManager
-from strands.session.session_repository import SessionRepository
 
 from .backend import Backend
 from .cases import KINDS, Cases
@@ -49,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what the backend does not declare, expect what it exempts, and refuse what it does neither with."""
-    cases = [item for item in items if is_case(item)]
+    cases: list[Any] = [item for item in items if is_case(item)]
     if not cases:
         return
     backend: Backend = config.hook.pytest_conformance_backend()
@@ -87,7 +84,7 @@ def objections(cases: list[Any], backend: Backend) -> list[str]:
             if is_declared([*getattr(group, "pytestmark", []), *getattr(case, "pytestmark", [])], backend)
         }
         absent = [f"{group.__name__}.{name}" for name, case in apply.items() if case not in collected]
-        missing += [group.__name__] if len(absent) == len(apply) else absent
+        missing += [group.__name__] if absent and len(absent) == len(apply) else absent
     unknown = sorted(set(backend.exemptions) - {name for item in cases for name in (item.name, item.originalname)})
     return [
         *([f"inherit in test_conformance.py what is left out, or exempt it: {', '.join(missing)}"] if missing else []),
@@ -117,7 +114,7 @@ def is_narrowed(config: pytest.Config) -> bool:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: Any) -> Generator[None, Any, Any]:
     """Add the hint of a failed case to its report, and take a skipped case for a failed one."""
     report = yield
     if not is_case(item):
@@ -168,11 +165,11 @@ def session_id(new_session_id: Callable[..., str]) -> str:
 
 
 @pytest.fixture
-def reopen(backend: Backend) -> Iterator[Callable[..., SessionRepository]]:
+def reopen(backend: Backend) -> Iterator[Callable[..., Any]]:
     """Make repositories with connections of their own: what they read is in the store, not in a cache."""
     with contextlib.ExitStack() as opened:
 
-        def reopen(**options: Any) -> SessionRepository:
+        def reopen(**options: Any) -> Any:
             repository = backend.repository(**options)
             opened.callback(close, repository)
             return repository
@@ -181,17 +178,17 @@ def reopen(backend: Backend) -> Iterator[Callable[..., SessionRepository]]:
 
 
 @pytest.fixture
-def repository(reopen: Callable[..., SessionRepository]) -> SessionRepository:
+def repository(reopen: Callable[..., Any]) -> Any:
     """The repository that writes."""
     return reopen()
 
 
 @pytest.fixture
-def new_manager(backend: Backend, session_id: str) -> Iterator[Callable[..., SessionManager[Any]]]:
+def new_manager(backend: Backend, session_id: str) -> Iterator[Callable[..., Any]]:
     """Make managers of the test's session, each with a connection of its own."""
     with contextlib.ExitStack() as opened:
 
-        def new_manager(session_id: str = session_id, **options: Any) -> SessionManager[Any]:
+        def new_manager(session_id: str = session_id, **options: Any) -> Any:
             manager = backend.manager(session_id, **options)
             opened.callback(close, manager)
             return manager
@@ -200,19 +197,19 @@ def new_manager(backend: Backend, session_id: str) -> Iterator[Callable[..., Ses
 
 
 @pytest.fixture(params=["batch", "single methods"])
-def manager(request: pytest.FixtureRequest, new_manager: Callable[..., SessionManager[Any]]) -> SessionManager[Any]:
+def manager(request: pytest.FixtureRequest, new_manager: Callable[..., Any]) -> Any:
     """A manager of the test's session: once over the backend's own batch, once over the single methods."""
-    manager: Any = new_manager()
+    manager = new_manager()
     if request.param == "single methods":
         use_single_methods(manager.session_repository)
     return manager
 
 
 @pytest.fixture
-def new_agent(new_manager: Callable[..., SessionManager[Any]]) -> Callable[..., Agent]:
+def new_agent(new_manager: Callable[..., Any]) -> Callable[..., Any]:
     """Make agents of the test's session, each in a manager of its own: the second is one that was restored."""
 
-    def new_agent(*script: Step, session_manager: SessionManager[Any] | None = None, **options: Any) -> Agent:
+    def new_agent(*script: Step, session_manager: Any = None, **options: Any) -> Any:
         return scripted_agent(session_manager or new_manager(), *script, **options)
 
     return new_agent

@@ -11,7 +11,6 @@ from typing import Any
 from strands import Agent
 from strands.agent.conversation_manager import NullConversationManager
 from strands.models import Model
-from strands.session.session_manager import SessionManager
 from strands.types.content import Messages
 from strands.types.streaming import StreamEvent
 
@@ -104,7 +103,7 @@ class ScriptedModel(Model):
         yield {"metadata": {"usage": usage, "metrics": {"latencyMs": 3}}}
 
 
-def scripted_agent(session_manager: SessionManager[Any], *script: Step, **options: Any) -> Agent:
+def scripted_agent(session_manager: Any, *script: Step, **options: Any) -> Agent:
     """Make an agent with a scripted model, which keeps all its messages unless it is told otherwise."""
     options.setdefault("model", ScriptedModel(*script))
     if "context_manager" not in options and not options["model"].stateful:
