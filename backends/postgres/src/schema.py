@@ -1,0 +1,90 @@
+"""The schema: numbered migrations, applied once each, safely from many processes at once.
+
+`python -m {== 'strands_session_' ~ slug ==} setup` applies them and `... sql` prints them, for a database to which the
+application itself may not add tables.
+"""
+
+import re
+from importlib.resources import files
+
+import psycopg
+
+_NAME = re.compile(r"(?P<version>\d{4})_\w+\.sql")
+_LOCK = 0x7374726E  # any number, but the same everywhere
+_TABLE = """
+CREATE SCHEMA IF NOT EXISTS {schema};
+CREATE TABLE IF NOT EXISTS {schema}.migrations (
+    version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now()
+);
+"""
+_VERSION = "SELECT coalesce(max(version), 0) FROM {schema}.migrations"
+_RECORD = "INSERT INTO {schema}.migrations (version) VALUES ({version})"
+
+
+def check_name(schema: str) -> str:
+    """Return a schema's name as it stands in SQL.
+
+    Raises:
+        ValueError: If it is not a plain name: letters, digits and underscores, 63 at most, no digit first.
+    """
+    if not isinstance(schema, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", schema):
+        raise ValueError(
+            f"schema=<{schema!r}> | must be a name of at most 63 letters, digits and underscores, no digit first"
+        )
+    return f'"{schema}"'
+
+
+def migrations(schema: str) -> list[tuple[int, str]]:
+    """Return the number and the SQL of each migration, in order.
+
+    Args:
+        schema: The name of the schema, as `check_name` returns it.
+    """
+    found = []
+    for resource in files(__package__).joinpath("migrations").iterdir():
+        if match := _NAME.fullmatch(resource.name):
+            text = resource.read_text(encoding="utf-8").replace("{schema}", schema)
+            found.append((int(match["version"]), text))
+    return sorted(found)
+
+
+def latest() -> int:
+    """Return the number of the newest migration that this version of the package knows."""
+    return migrations("")[-1][0]
+
+
+def script(schema: str) -> str:
+    """Return all of it as one script, for somebody who may change the database to run.
+
+    Args:
+        schema: The name of the schema, as `check_name` returns it.
+    """
+    steps = [_TABLE.replace("{schema}", schema)]
+    for version, text in migrations(schema):
+        steps += [text, _RECORD.replace("{schema}", schema).replace("{version}", str(version)) + ";\n"]
+    return "BEGIN;\n" + "\n".join(steps) + "COMMIT;\n"
+
+
+def apply(connection: "psycopg.Connection[tuple[object, ...]]", schema: str) -> list[int]:
+    """Apply the migrations that the database lacks, all of them or none.
+
+    Args:
+        connection: A connection in autocommit mode.
+        schema: The name of the schema, as `check_name` returns it.
+
+    Returns:
+        The numbers of those that were applied.
+    """
+    applied = []
+    with connection.transaction():
+        # CREATE ... IF NOT EXISTS alone is not safe against another process that does the same at the same moment.
+        connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        connection.execute(_TABLE.replace("{schema}", schema), prepare=False)
+        row = connection.execute(_VERSION.replace("{schema}", schema)).fetchone()
+        present = int(str(row[0])) if row else 0
+        for version, text in migrations(schema):
+            if version > present:
+                connection.execute(text, prepare=False)
+                connection.execute(_RECORD.replace("{schema}", schema).replace("{version}", str(version)))
+                applied.append(version)
+    return applied

@@ -1,0 +1,202 @@
+"""The statements: one round trip each, and all or nothing.
+
+`{schema}` is replaced once, by the name of the schema. A session that has expired does not exist for any of them, and
+each write to a session that has a `ttl` puts its end off.
+"""
+# ruff: noqa: S608 - the pieces below are constants, and values travel as parameters
+
+ALIVE = "(s.expires_at > now()) IS NOT FALSE"
+_AGENT = "session_id = %(session_id)s AND agent_id = %(agent_id)s"
+
+# What a write takes part in: `written` is the CTE that tells whether it took place.
+_KEEP_ALIVE = """kept AS (
+  UPDATE {schema}.sessions SET expires_at = now() + %(ttl)s::float8 * interval '1 second'
+  WHERE session_id = %(session_id)s AND %(ttl)s::float8 IS NOT NULL AND EXISTS (SELECT FROM written)
+)"""
+
+# Messages travel as one array a column.
+_INCOMING = """unnest(%(ids)s::bigint[], %(messages)s::text[], %(messages_raw)s::text[], %(redacted)s::text[],
+  %(redacted_raw)s::text[], %(created_at)s::timestamptz[], %(created_at_raw)s::text[],
+  %(updated_at)s::timestamptz[], %(updated_at_raw)s::text[])
+  AS i (id, message, message_raw, redacted, redacted_raw, created_at, created_at_raw, updated_at, updated_at_raw)"""
+_AS_MESSAGE = """i.id, i.message::json, i.message_raw, i.redacted::json, i.redacted_raw,
+  i.created_at, i.created_at_raw, i.updated_at, i.updated_at_raw"""
+
+CREATE_SESSION = """
+WITH expired AS (
+  DELETE FROM {schema}.sessions WHERE session_id = %(session_id)s AND expires_at <= now() RETURNING 1
+), written AS (
+  INSERT INTO {schema}.sessions
+  SELECT %(session_id)s, %(session_type)s, %(created_at)s::timestamptz, %(created_at_raw)s::text,
+    %(updated_at)s::timestamptz, %(updated_at_raw)s::text, now() + %(ttl)s::float8 * interval '1 second'
+  FROM (SELECT count(*) FROM expired) AS deleted_first
+  ON CONFLICT DO NOTHING RETURNING 1
+)
+SELECT (SELECT count(*) FROM written), (SELECT max(version) FROM {schema}.migrations)"""
+
+READ_SESSION = f"""
+SELECT m.version, s.session_type, s.created_at, s.created_at_raw, s.updated_at, s.updated_at_raw
+FROM (SELECT max(version) AS version FROM {{schema}}.migrations) AS m
+LEFT JOIN {{schema}}.sessions s ON s.session_id = %(session_id)s AND {ALIVE}"""
+
+DELETE_SESSION = f"DELETE FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE}"
+
+LIST_SESSIONS = f"""
+SELECT s.session_id, s.session_type, s.created_at, s.created_at_raw, s.updated_at, s.updated_at_raw
+FROM {{schema}}.sessions s
+WHERE s.session_id >= %(prefix)s AND s.session_id > %(after)s AND starts_with(s.session_id, %(prefix)s) AND {ALIVE}
+ORDER BY s.session_id LIMIT %(page_size)s"""
+
+PRUNE = """
+DELETE FROM {schema}.sessions WHERE session_id IN (
+  SELECT session_id FROM {schema}.sessions WHERE expires_at <= now() LIMIT %(batch_size)s FOR UPDATE SKIP LOCKED)"""
+
+_SET_AGENT = """state = %(state)s::json, state_raw = %(state_raw)s, conversation_manager_state = %(manager)s::json,
+    conversation_manager_state_raw = %(manager_raw)s, internal_state = %(internal)s::json,
+    internal_state_raw = %(internal_raw)s,
+    restores = %(restores)s::int8multirange, restores_after = %(restores_after)s"""
+
+_INSERT_AGENT = f"""
+  INSERT INTO {{schema}}.agents
+  SELECT s.session_id, %(agent_id)s, %(new_version)s, %(restores)s::int8multirange, %(restores_after)s,
+    %(state)s::json, %(state_raw)s, %(manager)s::json, %(manager_raw)s, %(internal)s::json, %(internal_raw)s,
+    %(agent_created_at)s::timestamptz, %(agent_created_at_raw)s::text,
+    %(agent_updated_at)s::timestamptz, %(agent_updated_at_raw)s::text
+  FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE}
+  ON CONFLICT DO NOTHING RETURNING 1"""
+
+_INSERT_MESSAGES = f"""
+  INSERT INTO {{schema}}.messages
+  SELECT %(session_id)s, %(agent_id)s, {_AS_MESSAGE} FROM written, {_INCOMING}"""
+
+# An agent, and what it has said before it was stored.
+CREATE_AGENT = f"""
+WITH written AS ({_INSERT_AGENT}), {_KEEP_ALIVE}, added AS ({_INSERT_MESSAGES})
+SELECT count(*) FROM written"""
+
+# What every save of an existing agent needs: nobody changed it, and nobody took an id.
+_UNCHANGED = f"""version = %(version)s AND EXISTS (
+    SELECT FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE}
+  ) AND NOT EXISTS (SELECT FROM {{schema}}.messages WHERE {_AGENT} AND message_id >= %(next_id)s)"""
+
+APPEND = f"""
+WITH written AS (
+  SELECT FROM {{schema}}.agents WHERE {_AGENT} AND {_UNCHANGED} FOR NO KEY UPDATE
+), {_KEEP_ALIVE}, added AS ({_INSERT_MESSAGES} RETURNING 1)
+SELECT count(*) FROM added"""
+
+_SAVE = f"""
+WITH written AS (
+  UPDATE {{schema}}.agents SET version = %(new_version)s{{change}} WHERE {_AGENT} AND {_UNCHANGED} RETURNING 1
+), {_KEEP_ALIVE}, added AS ({_INSERT_MESSAGES}), replaced AS (
+  UPDATE {{schema}}.messages m SET message = r.message::json, message_raw = r.message_raw,
+    redact_message = r.redacted::json, redact_message_raw = r.redacted_raw,
+    updated_at = r.updated_at, updated_at_raw = r.updated_at_raw
+  FROM written, unnest(%(r_ids)s::bigint[], %(r_messages)s::text[], %(r_messages_raw)s::text[], %(r_redacted)s::text[],
+    %(r_redacted_raw)s::text[], %(r_updated_at)s::timestamptz[], %(r_updated_at_raw)s::text[])
+    AS r (id, message, message_raw, redacted, redacted_raw, updated_at, updated_at_raw)
+  WHERE {_AGENT.replace("session_id =", "m.session_id =").replace("agent_id =", "m.agent_id =")} AND m.message_id = r.id
+  RETURNING 1
+)
+SELECT count(*), 1 / (count(*) = 0 OR (SELECT count(*) FROM replaced) = cardinality(%(r_ids)s::bigint[]))::int
+FROM written"""
+
+# Dividing by zero is how a statement fails as a whole: a message to replace was not there.
+REPLACE_MESSAGES = _SAVE.replace("{change}", "")
+SAVE_AGENT = _SAVE.replace(
+    "{change}", f", {_SET_AGENT}, updated_at = %(agent_updated_at)s, updated_at_raw = %(agent_updated_at_raw)s"
+)
+
+# The single methods: they replace whatever is there, and give the agent a new version.
+UPDATE_AGENT = f"""
+WITH written AS (
+  UPDATE {{schema}}.agents SET version = %(new_version)s, {_SET_AGENT}, updated_at = %(agent_updated_at)s,
+    updated_at_raw = %(agent_updated_at_raw)s
+  WHERE {_AGENT} AND EXISTS (SELECT FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE})
+  RETURNING 1
+), {_KEEP_ALIVE}
+SELECT count(*) FROM written"""
+
+READ_AGENT = f"""
+SELECT coalesce(a.state::text, a.state_raw),
+  coalesce(a.conversation_manager_state::text, a.conversation_manager_state_raw),
+  coalesce(a.internal_state::text, a.internal_state_raw),
+  a.created_at, a.created_at_raw, a.updated_at, a.updated_at_raw, a.version
+FROM {{schema}}.agents a JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}"""
+
+LIST_AGENTS = f"""
+SELECT agent_id FROM {{schema}}.agents JOIN {{schema}}.sessions s USING (session_id)
+WHERE session_id = %(session_id)s AND {ALIVE} ORDER BY agent_id"""
+
+CREATE_MESSAGE = f"""
+WITH written AS (
+  SELECT FROM {{schema}}.agents JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}
+), {_KEEP_ALIVE}, added AS ({_INSERT_MESSAGES} ON CONFLICT DO NOTHING RETURNING 1)
+SELECT (SELECT count(*) FROM written), (SELECT count(*) FROM added)"""
+
+UPDATE_MESSAGE = f"""
+WITH written AS (
+  UPDATE {{schema}}.messages m SET message = i.message::json, message_raw = i.message_raw,
+    redact_message = i.redacted::json, redact_message_raw = i.redacted_raw,
+    updated_at = i.updated_at, updated_at_raw = i.updated_at_raw
+  FROM {_INCOMING}
+  WHERE m.session_id = %(session_id)s AND m.agent_id = %(agent_id)s AND m.message_id = i.id
+    AND EXISTS (SELECT FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE})
+  RETURNING 1
+), noticed AS (
+  UPDATE {{schema}}.agents SET version = %(new_version)s WHERE {_AGENT} AND EXISTS (SELECT FROM written)
+), {_KEEP_ALIVE}
+SELECT count(*) FROM written"""
+
+_MESSAGE = """m.message_id, coalesce(m.message::text, m.message_raw),
+  coalesce(m.redact_message::text, m.redact_message_raw),
+  m.created_at, m.created_at_raw, m.updated_at, m.updated_at_raw"""
+
+LIST_MESSAGES = f"""
+SELECT {_MESSAGE} FROM {{schema}}.messages m JOIN {{schema}}.sessions s USING (session_id)
+WHERE {_AGENT} AND message_id >= %(first)s AND {ALIVE} ORDER BY message_id LIMIT %(limit)s OFFSET %(offset)s"""
+
+# The agent comes as if it were message -1, with the last message's id after its version, and its conversation after it.
+RESTORE = f"""
+WITH a AS (
+  SELECT a.*, (SELECT max(message_id) FROM {{schema}}.messages WHERE {_AGENT}) AS last
+  FROM {{schema}}.agents a JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}
+), m AS (
+  SELECT m.* FROM a, unnest(a.restores) AS run JOIN {{schema}}.messages m
+    ON m.session_id = %(session_id)s AND m.agent_id = %(agent_id)s
+    AND m.message_id >= lower(run) AND m.message_id < coalesce(upper(run), 9223372036854775807)
+  ORDER BY m.message_id OFFSET (SELECT restores_after FROM a)
+)
+SELECT -1::bigint, coalesce(state::text, state_raw),
+  coalesce(conversation_manager_state::text, conversation_manager_state_raw), created_at, created_at_raw, updated_at,
+  updated_at_raw, coalesce(internal_state::text, internal_state_raw), version, last FROM a
+UNION ALL
+SELECT {_MESSAGE}, NULL, NULL, NULL FROM m
+ORDER BY 1"""
+
+# What became of a save that did not take place: the version of the agent, and the messages that took its ids.
+EXPLAIN = f"""
+SELECT version FROM {{schema}}.agents JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}"""
+
+CREATE_MULTI_AGENT = f"""
+WITH written AS (
+  INSERT INTO {{schema}}.multi_agents
+  SELECT s.session_id, %(multi_agent_id)s, %(state)s::json, %(state_raw)s
+  FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE}
+  ON CONFLICT DO NOTHING RETURNING 1
+), {_KEEP_ALIVE}
+SELECT (SELECT count(*) FROM written),
+  (SELECT count(*) FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE})"""
+
+READ_MULTI_AGENT = f"""
+SELECT coalesce(state::text, state_raw) FROM {{schema}}.multi_agents JOIN {{schema}}.sessions s USING (session_id)
+WHERE session_id = %(session_id)s AND multi_agent_id = %(multi_agent_id)s AND {ALIVE}"""
+
+UPDATE_MULTI_AGENT = f"""
+WITH written AS (
+  UPDATE {{schema}}.multi_agents SET state = %(state)s::json, state_raw = %(state_raw)s
+  WHERE session_id = %(session_id)s AND multi_agent_id = %(multi_agent_id)s
+    AND EXISTS (SELECT FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE})
+  RETURNING 1
+), {_KEEP_ALIVE}
+SELECT count(*) FROM written"""
