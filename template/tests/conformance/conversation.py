@@ -128,12 +128,17 @@ class ConversationManagers(Cases):
         assert_paired(restored.model.calls[0])
         assert texts(restored.messages) == ["text 2", "go on", "answer 1"]
 
+    @pytest.mark.parametrize("broken", ["no result", "half of the results", "another result", "result of nothing"])
     @hint("A repair must not confuse the next restore: which records are whose, and what the next id is.")
-    def test_repaired_twice(self, new_agent: NewAgent, repository: Any, session_id: str) -> None:
+    def test_repaired_twice(self, new_agent: NewAgent, repository: Any, session_id: str, broken: str) -> None:
         """E8: a conversation with a broken call is restored, used, restored again, and used again."""
-        create(
-            repository, session_id, message(0), call(1), message(2), message(3, role="assistant"), agent_id="default"
-        )
+        records = {
+            "no result": [call(1), message(2)],
+            "half of the results": [call(1, "a", "b"), result(2, "b", text="and more")],
+            "another result": [call(1, "a"), result(2, "c")],
+            "result of nothing": [message(1, role="assistant"), result(2, "a", text="and more")],
+        }[broken]
+        create(repository, session_id, message(0), *records, message(3, role="assistant"), agent_id="default")
         first = new_agent()
         first("one")
         second = new_agent()
@@ -143,6 +148,7 @@ class ConversationManagers(Cases):
             assert_paired(one.model.calls[0])
         assert_same_agent(new_agent(), second)
         assert texts(second.messages)[-4:] == ["one", "answer 1", "two", "answer 1"]
+        assert ("and more" in repr(second.messages)) == ("and more" in repr(records))
 
     @hint("A repair inserts messages without a record: removed messages cannot be counted to find the window.")
     def test_repaired_and_trimmed(self, new_agent: NewAgent, repository: Any, session_id: str) -> None:
@@ -169,16 +175,16 @@ def summarizing(pin_first: int | None = None) -> SummarizingConversationManager:
     return SummarizingConversationManager(0.5, 2, pin_first=pin_first)
 
 
-def call(message_id: int) -> SessionMessage:
-    """A message that calls a tool."""
-    use: dict[str, Any] = {"toolUseId": f"call-{message_id}", "name": "look_up", "input": {}}
-    return message(message_id, {"toolUse": use}, role="assistant")
+def call(message_id: int, *tool_use_ids: str) -> SessionMessage:
+    """A message that calls a tool, once or several times."""
+    uses: Any = [{"toolUse": {"toolUseId": one, "name": "look_up", "input": {}}} for one in tool_use_ids or ("a",)]
+    return message(message_id, *uses, role="assistant")
 
 
-def result(message_id: int) -> SessionMessage:
-    """The answer to the call in the message before it."""
-    answer = {"toolUseId": f"call-{message_id - 1}", "status": "success", "content": [{"text": "42"}]}
-    return message(message_id, {"toolResult": answer})
+def result(message_id: int, tool_use_id: str = "a", text: str | None = None) -> SessionMessage:
+    """A message with the result of a call, and perhaps a text beside it."""
+    answer = {"toolUseId": tool_use_id, "status": "success", "content": [{"text": "42"}]}
+    return message(message_id, {"toolResult": answer}, *([text] if text else []))
 
 
 def assert_paired(messages: Messages) -> None:
