@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import pytest
 import valkey
 from conformance import Backend
 from servers import HOST, ClusterClient, Server, start_cluster
+from strands.session import SessionRepository
 
 pytest_plugins = ["conformance.plugin"]
 
@@ -30,6 +30,7 @@ class {== class_prefix ==}Backend(Backend):
     ttl = True
     prefix = True
     lists_unknown_agent = True
+    pool_size = 32
 
     def __init__(self) -> None:
         """Read what kind of server it is."""
@@ -42,30 +43,51 @@ class {== class_prefix ==}Backend(Backend):
     def start(self, folder: Path) -> None:
         """Start a server, or as many as a cluster has, unless there is one to use."""
         self.servers: list[Server] = []
-        self.url = os.environ.get("VALKEY_TEST_CONNECTION")
+        self.url = os.environ.get("VALKEY_TEST_CONNECTION", "")
         if not self.url:
             self.servers = start_cluster() if self.is_cluster else [Server()]
             self.url = self.servers[0].url
         self.key_prefix = f"test-{uuid.uuid4().hex}"
         self.timeouts = itertools.count(20)
-        self.client: Any = self.new_cluster_client() if self.is_cluster else valkey.Valkey.from_url(self.url)
+        self.clients: Any = [valkey.Valkey.from_url(self.url)]
+        if self.is_cluster:  # such a client is expensive to make, and holds nothing but connections
+            self.clients = [self.new_cluster_client() for _ in range(3)]
+        self.client = self.clients[0]
+        self.next_client = itertools.cycle(self.clients)
 
     def stop(self) -> None:
         """Remove what the tests wrote, and the server that was started for them."""
         for key in self.keys():
             self.client.unlink(key)
-        self.client.close()
+        for client in self.clients:
+            client.close()
         for server in self.servers:
             server.stop()
 
     def options(self) -> dict[str, Any]:
         """Reach the server by a connection of its own: those with the same time-out share one."""
         if self.is_cluster:
-            return {"client": self.new_cluster_client(), "key_prefix": self.key_prefix}
+            return {"client": next(self.next_client), "key_prefix": self.key_prefix}
         return {"connection_string": self.url, "key_prefix": self.key_prefix, "timeout": next(self.timeouts)}
 
+    def elsewhere(self) -> SessionRepository:
+        """A repository with another prefix, which begins like the first one."""
+        return self.repository(key_prefix=f"{self.key_prefix}:other")
+
+    def address(self) -> tuple[str, int]:
+        """Where the server listens."""
+        address = urlsplit(self.url)
+        return address.hostname or HOST, address.port or 6379
+
+    def through(self, host: str, port: int) -> dict[str, Any]:
+        """Reach the server by way of a proxy."""
+        parts = urlsplit(self.url)
+        user, at, _ = parts.netloc.rpartition("@")
+        connection_string = urlunsplit(parts._replace(netloc=f"{user}{at}{host}:{port}"))
+        return {"connection_string": connection_string, "key_prefix": self.key_prefix, "timeout": 10}
+
     def dump(self) -> bytes:
-        """All that is under the prefix: of a hash, which is what the package writes, all fields; else what DUMP says."""
+        """All that is under the prefix: the fields of hashes, which the package writes, and else what DUMP says."""
         found: list[bytes] = []
         for key in self.keys():
             is_hash = self.client.type(key) == b"hash"
@@ -85,8 +107,7 @@ class {== class_prefix ==}Backend(Backend):
 
     def new_cluster_client(self) -> ClusterClient:
         """A client of the cluster."""
-        address = urlsplit(self.url)
-        return ClusterClient(address.hostname, address.port)
+        return ClusterClient(*self.address())
 
 
 def pytest_conformance_backend() -> Backend:

@@ -77,3 +77,7 @@ class TestFailures(conformance.Failures):
 
 class TestAsynchrony(conformance.Asynchrony):
     """Group L."""
+
+
+class TestCost(conformance.Cost):
+    """Group P."""

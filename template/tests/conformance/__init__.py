@@ -11,6 +11,7 @@ from .batches import Batches
 from .concurrency import Concurrency
 from .content import Content
 from .conversation import ConversationManagers
+from .cost import Cost
 from .deletion import Deletion
 from .failures import Failures
 from .healing import Healing
@@ -32,6 +33,7 @@ __all__ = [
     "Concurrency",
     "Content",
     "ConversationManagers",
+    "Cost",
     "Deletion",
     "EveryAgent",
     "ExactRestore",

@@ -5,9 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from strands.session.session_manager import SessionManager
-from strands.session.session_repository import SessionRepository
-
 from . import package
 
 
@@ -53,6 +50,9 @@ class Backend:
     forks: bool = hasattr(os, "fork")
     """Whether processes fork on this system. Not a matter of the backend."""
 
+    pool_size: int = 1
+    """How many connections the managers with one connection string open at most."""
+
     exemptions: Mapping[str, str] = {}
     """The cases that the backend is known to fail: name of the test, and why. They are run and expected to fail."""
 
@@ -74,17 +74,25 @@ class Backend:
         """
         raise NotImplementedError
 
-    def repository(self, **options: Any) -> SessionRepository:
+    def repository(self, **options: Any) -> Any:
         """A repository with a connection of its own."""
         return package.SessionRepository(**{**self.options(), **options})
 
-    def elsewhere(self) -> SessionRepository:
+    def elsewhere(self) -> Any:
         """A repository of another application on the same server: of another prefix or schema (capability `prefix`)."""
         raise NotImplementedError
 
-    def manager(self, session_id: str, **options: Any) -> SessionManager[Any]:
+    def manager(self, session_id: str, **options: Any) -> Any:
         """A manager of the session with a connection of its own."""
         return package.SessionManager(session_id, **{**self.options(), **options})
+
+    def address(self) -> tuple[str, int]:
+        """Host and port of the store. With `round_trips` the kit puts a proxy in front of it."""
+        raise NotImplementedError
+
+    def through(self, host: str, port: int) -> dict[str, Any]:
+        """`options` that lead to the store by way of such a proxy: for one address always the same."""
+        raise NotImplementedError
 
     def dump(self) -> bytes:
         """All that is at rest, read by the datastore's own means, not through the repository."""
