@@ -25,8 +25,8 @@ local function keep_alive()
 end
 """
 
-# field, text, field of what it belongs to or '', version, and more fields with their values. A version is given once: the
-# same one again means that the reply was lost.
+# field, text, field of what it belongs to or '', version, and more fields with their values. No two requests have the
+# same version: one that is stored already was given by this one, whose reply was lost.
 INSERT = _script(
     _KEEP_ALIVE
     + """
