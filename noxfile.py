@@ -87,12 +87,11 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=NEWEST)
 def lint(session: nox.Session) -> None:
     """Checks this repository's own code, texts and workflows; changes nothing."""
-    # mypy checks for Python 3.10, where tomllib is still tomli.
-    session.install(*nox.project.dependency_groups(PROJECT, "lint"), "tomli")
-    python_files = ["noxfile.py", "scripts", "tests"]
+    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
+    python_files = ["benchmarks", "noxfile.py", "scripts", "tests"]
     session.run("ruff", "check", *python_files)
     session.run("ruff", "format", "--check", *python_files)
-    session.run("mypy", *python_files)
+    session.run("mypy", *python_files[1:])  # a benchmark imports what it measures
     session.log("codespell, on all files under version control")
     session.run("codespell", *tracked(session), log=False)
     workflows = sorted(str(path) for path in Path(".github/workflows").iterdir())
@@ -124,6 +123,15 @@ def generated(session: nox.Session) -> None:
     session.install(COPIER, "nox")
     with scaffolded(session) as repository, session.chdir(repository):
         run_its_nox(session, *session.posargs)
+
+
+@nox.session(python=NEWEST)
+def bench(session: nox.Session) -> None:
+    """Measures, on a freshly scaffolded repository, what it costs a turn to write beside the event loop."""
+    session.install(COPIER)
+    with scaffolded(session) as repository:
+        session.install(f"{repository}[dev]")  # the models of the kit need pytest
+        session.run("python", "benchmarks/off_loop.py", env={"PYTHONPATH": str(repository / "tests")})
 
 
 @nox.session(python=False)

@@ -1,7 +1,7 @@
 """What it costs a synchronous turn that its writes happen beside the event loop: the same turn with inline writes.
 
-Three agents take turns in interleaved rounds: one without a session, one as shipped, and one whose writes run where they
-are captured, on the event loop. `uvx nox -s bench` runs it on a freshly rendered skeleton.
+Three agents take turns in interleaved rounds: one without a session, one as shipped, and one whose writes run where
+they are captured, on the event loop. `uvx nox -s bench` runs it on a freshly rendered skeleton.
 """
 
 import statistics
