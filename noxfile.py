@@ -70,7 +70,7 @@ def plan(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def demo(session: nox.Session) -> None:
-    """Scaffolds a repository, talks to its agent, kills the process, goes on in another; about half a minute."""
+    """Scaffolds a repository, talks to its agent, kills the process, goes on in another; less than a minute."""
     session.install(COPIER)
     session.run("python", "scripts/demo.py", *session.posargs)
 

