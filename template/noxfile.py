@@ -53,7 +53,7 @@ def todos() -> list[str]:
 def plan(session: nox.Session) -> None:
     """Say what is going to happen."""
     *others, newest = [python for python in PYTHONS if found(python)] or ["none, for want of one"]
-    session.log("lint and types, then the tests, then build, which checks what would be published")
+    session.log(f"in this order: {', '.join(nox.options.sessions)}")
     session.log(f"all tests on Python {newest}, the quick ones on {', '.join(others) or 'no other'}")
     session.log(f"lowest runs all tests once more, on Python {PYTHONS[0]} with the oldest dependencies allowed")
 
@@ -112,6 +112,7 @@ def build(session: nox.Session) -> None:
     session.run("twine", "check", "--strict", *files)
 
 
+{%% include "backends/" ~ starting_point ~ "/nox/sessions.py" %%}
 @nox.session(python=False)
 def todo(session: nox.Session) -> None:
     """List the bodies that are still the template's: you replace them."""
