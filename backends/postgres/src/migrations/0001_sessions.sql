@@ -66,6 +66,16 @@ CREATE TABLE {schema}.multi_agents (
     CHECK (num_nonnulls(state, state_raw) = 1)
 );
 
+-- Without these, ANALYZE would keep samples of documents in pg_stats, also of those that were redacted since.
+ALTER TABLE {schema}.agents
+    ALTER COLUMN state_raw SET STATISTICS 0,
+    ALTER COLUMN conversation_manager_state_raw SET STATISTICS 0,
+    ALTER COLUMN internal_state_raw SET STATISTICS 0;
+ALTER TABLE {schema}.messages
+    ALTER COLUMN message_raw SET STATISTICS 0,
+    ALTER COLUMN redact_message_raw SET STATISTICS 0;
+ALTER TABLE {schema}.multi_agents ALTER COLUMN state_raw SET STATISTICS 0;
+
 -- For analysis: one row a message. What a message lacks, or cannot be looked into, is null.
 CREATE VIEW {schema}.message_facts AS
 SELECT
