@@ -94,7 +94,7 @@ class Server:
         Raises:
             SessionUnavailableError: If a server does not answer, or refuses.
         """
-        keys = self.client.scan_iter(match=pattern, count=page_size, _type="HASH")
+        keys = self.client.scan_iter(match=pattern.encode(), count=page_size, _type="HASH")
         while True:
             with _errors(name):
                 page = [text(key) for key in islice(keys, page_size)]
@@ -112,7 +112,7 @@ class Server:
         def fetch(client: Any) -> list[bytes | str | None]:
             pipeline = client.pipeline(transaction=False)
             for key in keys:
-                pipeline.hget(key, field)
+                pipeline.hget(key.encode(), field.encode())
             answers: list[bytes | str | None] = pipeline.execute()
             return answers
 
@@ -125,16 +125,15 @@ def text(answer: bytes | str) -> str:
 
 
 def _connect(url: str, timeout: float) -> Client:
+    options: dict[str, Any] = {"socket_timeout": timeout, "health_check_interval": 60}
+    if not url.startswith("unix:"):
+        options |= {"socket_connect_timeout": timeout, "socket_keepalive": True}
     pool: Any = valkey.BlockingConnectionPool
-    pool = pool.from_url(
-        url,
-        max_connections=_CONNECTIONS,
-        timeout=timeout,
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
-        socket_keepalive=True,
-        health_check_interval=60,
-    )
+    try:
+        pool = pool.from_url(url, max_connections=_CONNECTIONS, timeout=timeout, **options)
+        pool.connection_class(**pool.connection_kwargs)  # connects to nothing: it refuses options that it does not know
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"connection_string or {CONNECTION_VARIABLE} | {error}") from None
     return valkey.Valkey.from_pool(pool)
 
 
@@ -146,14 +145,16 @@ def _check_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         valid = parts.scheme in _SCHEMES and (parts.port is None or parts.port > 0)
-        valid = valid and bool(parts.path if parts.scheme == "unix" else parts.hostname)
+        is_unix, database = parts.scheme == "unix", parts.path.removeprefix("/")
+        valid = valid and bool(parts.path if is_unix else parts.hostname)
+        valid = valid and (is_unix or not database or database.isdecimal())
     except ValueError:
         valid = False
     if not valid:
         # Without the string, and without the cause that quotes it: it may hold a password.
         raise ValueError(
             f"connection_string or {CONNECTION_VARIABLE} | must look like valkey://user:password@host:6379/0, valkeys://"
-            " for TLS, or unix:///path/to/socket"
+            " for TLS, or unix:///path/to/socket; the database is a number"
         ) from None
     return url
 

@@ -313,7 +313,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         if self._read_ttl:
             found = self._server.run(scripts.GET, name, key, self._read_ttl, field)
         else:
-            found = self._server.call(name, lambda client: client.hget(key, field))
+            found = self._server.call(name, lambda client: client.hget(key.encode(), field.encode()))
         return cast("bytes | str | None", found)
 
     def _insert(self, name: str, session_id: str, field: str, record: str, parent: str, *more: str | int) -> None:
