@@ -1,16 +1,18 @@
 """How the tests reach a live Valkey, and what the backend promises. This file is yours."""
 
+import contextlib
 import itertools
 import os
 import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import pytest
 import valkey
 from conformance import Backend
 from servers import HOST, ClusterClient, Server, start_cluster
-from strands.session import SessionRepository
 
 pytest_plugins = ["conformance.plugin"]
 
@@ -70,7 +72,7 @@ class {== class_prefix ==}Backend(Backend):
             return {"client": next(self.next_client), "key_prefix": self.key_prefix}
         return {"connection_string": self.url, "key_prefix": self.key_prefix, "timeout": next(self.timeouts)}
 
-    def elsewhere(self) -> SessionRepository:
+    def elsewhere(self) -> Any:
         """A repository with another prefix, which begins like the first one."""
         return self.repository(key_prefix=f"{self.key_prefix}:other")
 
@@ -113,3 +115,16 @@ class {== class_prefix ==}Backend(Backend):
 def pytest_conformance_backend() -> Backend:
     """Tell the kit which backend it tests."""
     return {== class_prefix ==}Backend()
+
+
+@pytest.fixture
+def new_server() -> Iterator[Callable[..., Server]]:
+    """Start servers for one test, which may do with them what it likes."""
+    with contextlib.ExitStack() as started:
+
+        def new_server(*lines: str, sentinel: bool = False) -> Server:
+            server = Server(*lines, sentinel=sentinel)
+            started.callback(server.stop)
+            return server
+
+        yield new_server

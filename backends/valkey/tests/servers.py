@@ -103,7 +103,7 @@ class Server:
 def start_cluster() -> list[Server]:
     """Start a cluster of three primaries."""
     nodes = [Server("cluster-enabled yes") for _ in range(3)]
-    clients = [node.client(decode_responses=True) for node in nodes]
+    clients: Any = [node.client() for node in nodes]
     for number, client in enumerate(clients):
         client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
         client.execute_command("CLUSTER ADDSLOTSRANGE", 16384 * number // 3, 16384 * (number + 1) // 3 - 1)
