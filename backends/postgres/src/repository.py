@@ -96,9 +96,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         Raises:
             SessionUnavailableError: If the role may not create tables, or the server does not answer.
         """
-        return self._server.run(
-            f"schema=<{self._schema}>", lambda cursor: schemas.apply(cursor.connection, self._schema)
-        )
+        return self._server.run(f"schema=<{self._schema}>", lambda cursor: schemas.apply(cursor, self._schema))
 
     def prune_expired(self, batch_size: int = 1000) -> int:
         """Delete the sessions that have expired, and are invisible already, in transactions of `batch_size` sessions.

@@ -6,16 +6,22 @@ application itself may not add tables.
 
 import re
 from importlib.resources import files
+from typing import Any
 
 import psycopg
 
 _NAME = re.compile(r"(?P<version>\d{4})_\w+\.sql")
 _LOCK = 0x7374726E  # any number, but the same everywhere
 _TABLE = """
-CREATE SCHEMA IF NOT EXISTS {schema};
-CREATE TABLE IF NOT EXISTS {schema}.migrations (
-    version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now()
-);
+-- CREATE ... IF NOT EXISTS would demand the right to create also what is there.
+DO $$ BEGIN
+    IF to_regnamespace('{schema}') IS NULL THEN
+        CREATE SCHEMA {schema};
+    END IF;
+    IF to_regclass('{schema}.migrations') IS NULL THEN
+        CREATE TABLE {schema}.migrations (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now());
+    END IF;
+END $$;
 """
 _VERSION = "SELECT coalesce(max(version), 0) FROM {schema}.migrations"
 _RECORD = "INSERT INTO {schema}.migrations (version) VALUES ({version})"
@@ -65,26 +71,25 @@ def script(schema: str) -> str:
     return "BEGIN;\n" + "\n".join(steps) + "COMMIT;\n"
 
 
-def apply(connection: "psycopg.Connection[tuple[object, ...]]", schema: str) -> list[int]:
+def apply(cursor: "psycopg.Cursor[tuple[Any, ...]]", schema: str) -> list[int]:
     """Apply the migrations that the database lacks, all of them or none.
 
     Args:
-        connection: A connection in autocommit mode.
+        cursor: A cursor of a connection in autocommit mode.
         schema: The name of the schema, as `check_name` returns it.
 
     Returns:
         The numbers of those that were applied.
     """
     applied = []
-    with connection.transaction():
-        # CREATE ... IF NOT EXISTS alone is not safe against another process that does the same at the same moment.
-        connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
-        connection.execute(_TABLE.replace("{schema}", schema), prepare=False)
-        row = connection.execute(_VERSION.replace("{schema}", schema)).fetchone()
-        present = int(str(row[0])) if row else 0
+    with cursor.connection.transaction():
+        # To look first whether it is there is not safe against another process that does the same at the same moment.
+        cursor.execute(f"SELECT pg_advisory_xact_lock({_LOCK})", prepare=False)
+        cursor.execute(_TABLE.replace("{schema}", schema), prepare=False)
+        ((present,),) = cursor.execute(_VERSION.replace("{schema}", schema), prepare=False).fetchall()
         for version, text in migrations(schema):
             if version > present:
-                connection.execute(text, prepare=False)
-                connection.execute(_RECORD.replace("{schema}", schema).replace("{version}", str(version)))
+                cursor.execute(text, prepare=False)
+                cursor.execute(_RECORD.replace("{schema}", schema).replace("{version}", str(version)), prepare=False)
                 applied.append(version)
     return applied
