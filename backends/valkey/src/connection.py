@@ -133,7 +133,7 @@ def _connect(url: str, timeout: float) -> Client:
         pool = pool.from_url(url, max_connections=_CONNECTIONS, timeout=timeout, **options)
         pool.connection_class(**pool.connection_kwargs)  # connects to nothing: it refuses options that it does not know
     except (TypeError, ValueError) as error:
-        raise ValueError(f"connection_string or {CONNECTION_VARIABLE} | {error}") from None
+        raise ValueError(f"connection_string or {CONNECTION_VARIABLE} | valkey-py refuses it: {error}") from None
     return valkey.Valkey.from_pool(pool)
 
 
@@ -173,13 +173,13 @@ def _check_client(client: Any, connection_string: str | None) -> Client:
 def _errors(name: str) -> Iterator[None]:
     try:
         yield
-    except exceptions.AskError as error:
-        raise SessionUnavailableError(
-            f"{name} | the server is a node of a cluster; pass client=valkey.ValkeyCluster(...)"
-        ) from error
     except exceptions.ResponseError as error:
         if "WRONGTYPE" in str(error):
             raise SessionCorruptError(f"{name} | the session's key holds something else than a session") from error
+        if str(error).startswith("MOVED "):
+            raise SessionUnavailableError(
+                f"{name} | the server is a node of a cluster; pass client=valkey.ValkeyCluster(...)"
+            ) from error
         raise SessionUnavailableError(f"{name} | the server refused: {error}") from error
     except exceptions.TimeoutError as error:
         raise SessionUnavailableError(f"{name} | the server did not answer in time") from error
