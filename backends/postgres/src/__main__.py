@@ -15,11 +15,12 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     setup = commands.add_parser("setup", help="make or update the tables")
     setup.add_argument("connection_string", nargs="?", help="by default {== slug | upper ==}_SESSION_CONNECTION")
-    commands.add_parser("sql", help="print the SQL, for somebody who may make tables")
+    sql = commands.add_parser("sql", help="print the SQL, for somebody who may make tables")
+    sql.add_argument("--after", type=int, default=0, metavar="MIGRATION", help="the newest that the database has")
     arguments = parser.parse_args()
     try:
         if arguments.command == "sql":
-            sys.stdout.write(schema.script(schema.check_name(arguments.schema)))
+            sys.stdout.write(schema.script(schema.check_name(arguments.schema), arguments.after))
             return 0
         with {== class_prefix ==}SessionRepository(arguments.connection_string, schema=arguments.schema) as repository:
             applied = repository.setup()

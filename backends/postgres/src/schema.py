@@ -59,15 +59,17 @@ def latest() -> int:
     return migrations("")[-1][0]
 
 
-def script(schema: str) -> str:
-    """Return all of it as one script, for somebody who may change the database to run.
+def script(schema: str, after: int = 0) -> str:
+    """Return the migrations as one script, for somebody who may change the database to run.
 
     Args:
         schema: The name of the schema, as `check_name` returns it.
+        after: The newest migration that the database has; 0 for none.
     """
     steps = [_TABLE.replace("{schema}", schema)]
     for version, text in migrations(schema):
-        steps += [text, _RECORD.replace("{schema}", schema).replace("{version}", str(version)) + ";\n"]
+        if version > after:
+            steps += [text, _RECORD.replace("{schema}", schema).replace("{version}", str(version)) + ";\n"]
     return "BEGIN;\n" + "\n".join(steps) + "COMMIT;\n"
 
 
