@@ -27,6 +27,7 @@ Answer = TypeVar("Answer")
 
 _CONNECTIONS = 32  # as many as there are threads that write
 _PATIENCE = 2.0  # seconds after which a pool that lends nothing is asked why
+_TAKEN_BACK = (errors.DeadlockDetected, errors.SerializationFailure)
 _NO_SCHEMA = (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName)
 
 
@@ -75,7 +76,7 @@ class Server:
         self._source.close()
 
     def run(self, name: str, work: Callable[[Cursor], Answer], expected: Errors = ()) -> Answer:
-        """Run statements on a connection, and once more for each connection that turns out to be broken.
+        """Run statements on a connection, and again if it turns out to be broken or the server takes them back.
 
         Args:
             name: What is read or written, for errors.
@@ -100,9 +101,10 @@ class Server:
             except _NO_SCHEMA as error:
                 raise missing_schema(name) from error
             except psycopg.Error as error:
-                # After a restart of the server every idle connection is broken, so there may be several.
-                broken = any(connection.broken for connection in lent)
-                if not broken or time.monotonic() > deadline:
+                # After a restart of the server every idle connection is broken, so there may be several. A deadlock
+                # comes from a session that is deleted while its agent saves.
+                again = isinstance(error, _TAKEN_BACK) or any(connection.broken for connection in lent)
+                if not again or time.monotonic() > deadline:
                     raise SessionUnavailableError(f"{name} | {_explain(error)}") from error
 
     @contextmanager
@@ -192,6 +194,7 @@ def _open_pool(url: str, seconds: float) -> ConnectionPool[Any]:
             "autocommit": True,
             "prepare_threshold": None,  # a prepared statement would not be there in PgBouncer's next transaction
             "connect_timeout": max(2, round(seconds)),
+            "client_encoding": "UTF8",  # whatever PGCLIENTENCODING or the role says
             "keepalives_idle": 30,
             "keepalives_interval": 10,
             "keepalives_count": 3,

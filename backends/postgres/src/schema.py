@@ -15,6 +15,9 @@ _LOCK = 0x7374726E  # any number, but the same everywhere
 _TABLE = """
 -- CREATE ... IF NOT EXISTS would demand the right to create also what is there.
 DO $$ BEGIN
+    IF current_setting('server_encoding') <> 'UTF8' THEN
+        RAISE EXCEPTION 'the database must have the encoding UTF8, and has %', current_setting('server_encoding');
+    END IF;
     IF to_regnamespace('{schema}') IS NULL THEN
         CREATE SCHEMA {schema};
     END IF;
