@@ -95,10 +95,10 @@ class Healing(Cases):
         live = new_agent(session_manager=manager)
         live("one")
         for text in ("first", "second"):
-            rewrite(live.messages[0], text, in_place=True)
+            rewrite(live.messages[0], text)
             with failing(manager.session_repository, executed=executed), pytest.raises(SessionException):
                 manager.sync_agent(live)
-        rewrite(live.messages[0], "third", in_place=True)
+        rewrite(live.messages[0], "third")
         live("two")
         assert_stored(live, new_agent, reopen, manager.session_id)
 

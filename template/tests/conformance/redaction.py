@@ -51,7 +51,7 @@ class Redaction(Cases):
 
     @lifecycle
     @hint("redact_latest_message is a direct call of the SDK, with the live message that it redacted in place already.")
-    def test_guardrail(self, backend: Backend, new_agent: NewAgent) -> None:
+    def test_guardrail(self, backend: Backend, new_agent: NewAgent, reopen: Reopen, session_id: str) -> None:
         """C2, C3: of a prompt that a guardrail redacts nothing is at rest, and a restored agent does not send it."""
         dumps: list[bytes] = []
         live = new_agent("hello", Block(REDACTED), hooks=[before_model(lambda: dumps.append(backend.dump()))])
@@ -59,6 +59,8 @@ class Redaction(Cases):
         live(SECRET)
         assert SECRET.encode() in dumps[1], "the prompt was not stored before the model was called"
         assert SECRET.encode() not in backend.dump()
+        stored = reopen().read_message(session_id, live.agent_id, 2)
+        assert_same(stored.redact_message, live.messages[2])
         restored = new_agent()
         assert_same_agent(restored, live)
         restored("go on")
@@ -127,14 +129,18 @@ class Redaction(Cases):
 
     @lifecycle
     @hint("Once a record is redacted, an update for another reason must not write anything else into it.")
-    def test_redaction_lasts(self, backend: Backend, new_agent: NewAgent) -> None:
-        """C: a redacted message stays redacted when more turns follow, here and after a restore."""
+    def test_redaction_lasts(self, backend: Backend, new_agent: NewAgent, reopen: Reopen, session_id: str) -> None:
+        """C: a redacted message stays marked as redacted when it is rewritten later, here and after a restore."""
         live = new_agent(Block(REDACTED))
         live(SECRET)
+        live.messages[0]["metadata"] = {"custom": {"turn": 2}}
         live("go on")
         restored = new_agent()
+        restored.messages[0]["metadata"] = {"custom": {"turn": 3}}
         restored("and on")
-        assert texts(new_agent().messages)[0] == REDACTED
+        stored = reopen().read_message(session_id, live.agent_id, 0)
+        assert_same(stored.redact_message, restored.messages[0])
+        assert_same_agent(new_agent(), restored)
         assert SECRET.encode() not in backend.dump()
 
     @messages

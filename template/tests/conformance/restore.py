@@ -25,6 +25,7 @@ NewManager = Callable[..., Any]
 Reopen = Callable[..., Any]
 
 SECRET = "hunter2-hunter2"
+WAYS = ["in place", "new content", "anew"]
 
 
 @quick
@@ -74,16 +75,16 @@ class ExactRestore(Cases):
             except AssertionError as error:
                 raise AssertionError(f"after {', '.join(done)}: {error}") from error
 
-    @pytest.mark.parametrize("in_place", [False, True], ids=["new content", "in place"])
+    @pytest.mark.parametrize("how", WAYS)
     @hint("Compare with a copy of what was stored: identity does not notice a change within the message.")
-    def test_rewritten_by_a_hook(self, backend: Backend, new_agent: NewAgent, manager: Any, in_place: bool) -> None:
+    def test_rewritten_by_a_hook(self, backend: Backend, new_agent: NewAgent, manager: Any, how: str) -> None:
         """N4: a prompt that a hook scrubs after it was stored is restored scrubbed, and is at rest scrubbed."""
         dumps: list[bytes] = []
 
         def scrub(event: MessageAddedEvent) -> None:
             if SECRET in repr(event.message):
                 dumps.append(backend.dump())
-                rewrite(event.message, "[scrubbed]", in_place=in_place)
+                rewrite(event.message, "[scrubbed]", how)
 
         live = new_agent(session_manager=manager, hooks=[scrub])
         live("hi")
@@ -93,21 +94,28 @@ class ExactRestore(Cases):
         assert_same_agent(new_agent(), live)
         assert SECRET.encode() not in backend.dump()
 
-    @pytest.mark.parametrize("in_place", [False, True], ids=["new content", "in place"])
+    @pytest.mark.parametrize("how", WAYS)
     @hint("Once per turn all messages are compared, not only those of the turn.")
-    def test_rewritten_later(self, backend: Backend, new_agent: NewAgent, manager: Any, in_place: bool) -> None:
+    def test_rewritten_later(
+        self, backend: Backend, new_agent: NewAgent, manager: Any, reopen: Reopen, how: str
+    ) -> None:
         """N4: a message of an earlier turn that is rewritten at the end of a later one is restored rewritten."""
 
         def scrub(event: AfterInvocationEvent) -> None:
             if len(event.agent.messages) > 6:
-                rewrite(event.agent.messages[0], "[scrubbed]", in_place=in_place)
+                rewrite(event.agent.messages[0], "[scrubbed]", how)
 
         live = new_agent(session_manager=manager, hooks=[scrub])
-        for prompt in (SECRET, "one", "two", "three"):
+        live(SECRET)
+        before = reopen().read_message(manager.session_id, live.agent_id, 0)
+        for prompt in ("one", "two", "three"):
             live(prompt)
         assert texts(live.messages)[0] == "[scrubbed]"
         assert_same_agent(new_agent(), live)
         assert SECRET.encode() not in backend.dump()
+        after = reopen().read_message(manager.session_id, live.agent_id, 0)
+        assert after.created_at == before.created_at
+        assert after.updated_at > before.updated_at
 
     @pytest.mark.parametrize("place", [0, -1], ids=["oldest", "latest"])
     @hint("A restored agent's messages are compared with what was read, from its first turn on.")
@@ -116,7 +124,7 @@ class ExactRestore(Cases):
         first = new_agent(SECRET, session_manager=manager)
         first(SECRET)
         second = new_agent()
-        rewrite(second.messages[place], "[scrubbed]", in_place=True)
+        rewrite(second.messages[place], "[scrubbed]", "in place")
         second("go on")
         assert_same_agent(new_agent(), second)
         assert texts(second.messages).count("[scrubbed]") == 1
@@ -272,7 +280,7 @@ class Edits:
         """Rewrite a message in place."""
         if agent.messages:
             self.made += 1
-            rewrite(self.random.choice(agent.messages), f"rewritten {self.made}", in_place=self.random.random() < 0.5)
+            rewrite(self.random.choice(agent.messages), f"rewritten {self.made}", self.random.choice(WAYS))
 
     def replace(self, agent: Agent) -> None:
         """Replace a message by another object, which may be equal to it."""
@@ -297,9 +305,13 @@ def user(text: Any, role: Any = "user") -> Message:
     return {"role": role, "content": [{"text": text}]}
 
 
-def rewrite(message: Message, text: str, *, in_place: bool) -> None:
-    """Rewrite a message, its content as a whole or the text within it."""
-    if in_place:
+def rewrite(message: Message, text: str, how: str = "in place") -> None:
+    """Rewrite a message: the text within it, its content as a whole, or all of it, its tracking id included."""
+    if how == "in place":
         message["content"][0]["text"] = text
-    else:
+    elif how == "new content":
         message["content"] = [{"text": text}]
+    else:
+        role = message["role"]
+        message.clear()
+        message.update(user(text, role))

@@ -130,6 +130,18 @@ class State(Cases):
             restored("hi")
         assert ids(reopen().list_messages(session_id, restored.agent_id)) == list(range(6))
 
+    @lifecycle
+    @hint("Records that are there, as after a crash within a turn, are not loaded either.")
+    def test_messages_of_a_stateful_model(
+        self, new_agent: NewAgent, repository: Any, reopen: Reopen, session_id: str
+    ) -> None:
+        """D6: messages that are stored are not replayed to such a provider, and keep their ids."""
+        create(repository, session_id, message(0), message(1, role="assistant"))
+        restored = new_agent(model=ScriptedModel(stateful=True), agent_id=AGENT_ID)
+        assert restored.messages == []
+        restored("hi")
+        assert ids(reopen().list_messages(session_id, AGENT_ID)) == [0, 1, 2, 3]
+
     @sessions
     @hint("Read the fields that you know, as the SDK's from_dict does: a newer SDK may add some.")
     def test_session_of_a_newer_sdk(self, repository: Any, reopen: Reopen, session_id: str) -> None:

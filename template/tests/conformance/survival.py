@@ -245,6 +245,9 @@ class Survival(Cases):
         for change in ("turn", "state", "rewrite", "turn"):
             with pytest.raises(package.SessionConflictError):
                 make_a_change(change, second, manager)
+        second.messages.clear()  # what clashed is gone, but what the other one wrote is still unknown here
+        with pytest.raises(package.SessionConflictError):
+            manager.sync_agent(second)
         third = new_agent()
         assert_same_agent(third, first)
         third("third")
