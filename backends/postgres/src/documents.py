@@ -14,6 +14,7 @@ from strands.types.session import Session, SessionAgent, SessionMessage
 
 from ._layout import LAST_ID, wanted
 from ._records import check_ids, decode_agent, decode_messages, encode
+from .errors import SessionCorruptError
 
 # What may need the text column. A closer look tells: somebody may just write about NaN.
 _SUSPECT = re.compile(r"\\u0000|\\ud[89a-f]|NaN|Infinity")
@@ -92,15 +93,23 @@ def agent_columns(agent: SessionAgent, name: str) -> dict[str, Any]:
     Raises:
         SessionException: If it cannot be stored as JSON.
     """
-    runs, after = wanted(agent)
-    ranges = ",".join(f"[{first},{')' if last == LAST_ID else f'{last + 1})'}" for first, last in runs)
-    columns: dict[str, Any] = {"restores": f"{{{ranges}}}", "restores_after": after}
+    ranges, after = _restores(agent)
+    columns: dict[str, Any] = {"restores": ranges, "restores_after": after}
     columns["state"], columns["state_raw"] = to_columns(agent.state, name)
     columns["manager"], columns["manager_raw"] = to_columns(agent.conversation_manager_state, name)
     columns["internal"], columns["internal_raw"] = to_columns(agent._internal_state, name)
     columns["agent_created_at"], columns["agent_created_at_raw"] = time_to_columns(agent.created_at)
     columns["agent_updated_at"], columns["agent_updated_at_raw"] = time_to_columns(agent.updated_at)
     return columns
+
+
+def _restores(agent: SessionAgent) -> tuple[str, int]:
+    try:
+        runs, after = wanted(agent)
+    except SessionCorruptError:  # it is stored as it is: who restores it is told what is wrong
+        return "{}", 0
+    ranges = ",".join(f"[{first},{')' if last == LAST_ID else f'{last + 1})'}" for first, last in runs)
+    return f"{{{ranges}}}", after
 
 
 def agent_from_columns(row: tuple[Any, ...], session_id: str, agent_id: str) -> SessionAgent:

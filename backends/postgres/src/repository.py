@@ -142,7 +142,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
             SessionNotFoundError: If there is no such session.
         """
         version = uuid4().hex
-        self.write_log(Batch(session_id, session_agent.agent_id, [], [], session_agent, 0, None, version))
+        self._write_batch(Batch(session_id, session_agent.agent_id, [], [], session_agent, 0, None, version))
 
     def read_agent(self, session_id: str, agent_id: str, **kwargs: Any) -> SessionAgent | None:
         """Return an agent, None where there is none."""
@@ -175,7 +175,10 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         ((found, added),) = self._fetch(name, statements.CREATE_MESSAGE, {**ids, **columns})
         if not found:
             raise SessionNotFoundError(f"{name} | the agent does not exist, or its session has expired")
-        if not added and not self._is_stored(session_id, agent_id, [session_message]):
+        if added:
+            return
+        stored = self._list(session_id, agent_id, first=session_message.message_id, limit=1)
+        if not _are_same(stored, [session_message]):
             raise SessionConflictError(f"{name} | another message has this id")
 
     def read_message(self, session_id: str, agent_id: str, message_id: int, **kwargs: Any) -> SessionMessage | None:
@@ -212,11 +215,6 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         values = {"session_id": session_id, "agent_id": agent_id, "first": first, "limit": limit, "offset": offset}
         rows = self._fetch(name, statements.LIST_MESSAGES, values)
         return messages_from_columns(rows, session_id, agent_id)
-
-    def _is_stored(self, session_id: str, agent_id: str, messages: list[SessionMessage]) -> bool:
-        """Whether the messages from the first of these on are just these."""
-        stored = self._list(session_id, agent_id, first=messages[0].message_id, limit=len(messages))
-        return [encode(message, "stored") for message in stored] == [encode(message, "new") for message in messages]
 
     # -- Deletion and listing ----------------------------------------------------------------------------------------
 
@@ -299,6 +297,9 @@ class {== class_prefix ==}SessionRepository(LogRepository):
             SessionConflictError: If another writer changed the agent, or took a message id.
             SessionNotFoundError: If the session, the agent or a message to replace is gone.
         """
+        self._write_batch(batch)
+
+    def _write_batch(self, batch: Batch) -> None:
         key = (batch.session_id, batch.agent_id)
         name = check_ids(session_id=batch.session_id, agent_id=batch.agent_id)
         values: dict[str, Any] = {"session_id": batch.session_id, "agent_id": batch.agent_id, "ttl": self._ttl}
@@ -306,12 +307,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         values |= message_columns(batch.create, *key)
         values |= {f"r_{column}": array for column, array in message_columns(batch.update, *key).items()}
         values |= {} if batch.agent is None else agent_columns(batch.agent, name)
-        if batch.version is None:
-            statement = statements.CREATE_AGENT
-        elif batch.agent is not None:
-            statement = statements.SAVE_AGENT
-        else:
-            statement = statements.REPLACE_MESSAGES if batch.update else statements.APPEND
+        statement = statements.save(batch, expires=self._ttl is not None)
         try:
             ((written, *_),) = self._fetch(name, statement, values, _REFUSALS)
         except errors.DivisionByZero as error:
@@ -330,15 +326,18 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         """
         key = {"session_id": batch.session_id, "agent_id": batch.agent_id}
         rows = self._fetch(name, statements.EXPLAIN, key)
-        version = rows[0][0] if rows else None
+        version, next_id = rows[0] if rows else (None, 0)
         if batch.is_done(version):
             return
         if batch.version is None and version is None:
             raise SessionNotFoundError(f"{name} | the session does not exist, or has expired")
         batch.check_version(version)
-        appends = batch.new_version == batch.version
-        if not appends or not self._is_stored(batch.session_id, batch.agent_id, batch.create):
-            raise batch.taken()
+        if batch.new_version == batch.version:  # an append: it was written if its messages are the last ones
+            stored = self._list(batch.session_id, batch.agent_id, first=batch.next_id, limit=len(batch.create) + 1)
+            if _are_same(stored, batch.create):
+                return
+        batch.check_next_id(next_id)
+        raise batch.taken()
 
     def read_log(self, session_id: str, agent_id: str, **kwargs: Any) -> StoredLog | None:
         """Return what a restore needs: the agent and the messages that make up its conversation, as of one moment."""
@@ -381,6 +380,10 @@ class {== class_prefix ==}SessionRepository(LogRepository):
                 f"{name}, schema version=<{version}> | the tables are newer than this package (it knows {latest});"
                 " upgrade the package"
             )
+
+
+def _are_same(stored: list[SessionMessage], new: list[SessionMessage]) -> bool:
+    return [encode(message, "stored") for message in stored] == [encode(message, "new") for message in new]
 
 
 def _seconds(ttl: float | None) -> float | None:

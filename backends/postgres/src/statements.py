@@ -5,6 +5,8 @@ each write to a session that has a `ttl` puts its end off.
 """
 # ruff: noqa: S608 - the pieces below are constants, and values travel as parameters
 
+from ._batch import Batch
+
 ALIVE = "(s.expires_at > now()) IS NOT FALSE"
 _AGENT = "session_id = %(session_id)s AND agent_id = %(agent_id)s"
 
@@ -14,13 +16,10 @@ _KEEP_ALIVE = """kept AS (
   WHERE session_id = %(session_id)s AND %(ttl)s::float8 IS NOT NULL AND EXISTS (SELECT FROM written)
 )"""
 
-# Messages travel as one array a column.
-_INCOMING = """unnest(%(ids)s::bigint[], %(messages)s::text[], %(messages_raw)s::text[], %(redacted)s::text[],
-  %(redacted_raw)s::text[], %(created_at)s::timestamptz[], %(created_at_raw)s::text[],
-  %(updated_at)s::timestamptz[], %(updated_at_raw)s::text[])
-  AS i (id, message, message_raw, redacted, redacted_raw, created_at, created_at_raw, updated_at, updated_at_raw)"""
-_AS_MESSAGE = """i.id, i.message::json, i.message_raw, i.redacted::json, i.redacted_raw,
-  i.created_at, i.created_at_raw, i.updated_at, i.updated_at_raw"""
+# Messages travel as one array a column, those with JSON in binary: as text each quote in them would take two bytes.
+_INCOMING = """unnest(%(ids)s::bigint[], %(messages)b::text[]::json[], %(messages_raw)s::text[],
+  %(redacted)b::text[]::json[], %(redacted_raw)s::text[], %(created_at)s::timestamptz[], %(created_at_raw)s::text[],
+  %(updated_at)s::timestamptz[], %(updated_at_raw)s::text[]) i"""
 
 CREATE_SESSION = """
 WITH expired AS (
@@ -51,67 +50,68 @@ PRUNE = """
 DELETE FROM {schema}.sessions WHERE session_id IN (
   SELECT session_id FROM {schema}.sessions WHERE expires_at <= now() LIMIT %(batch_size)s FOR UPDATE SKIP LOCKED)"""
 
-_SET_AGENT = """state = %(state)s::json, state_raw = %(state_raw)s, conversation_manager_state = %(manager)s::json,
-    conversation_manager_state_raw = %(manager_raw)s, internal_state = %(internal)s::json,
-    internal_state_raw = %(internal_raw)s,
-    restores = %(restores)s::int8multirange, restores_after = %(restores_after)s"""
+_AGENT_VALUES = """%(new_version)s, %(restores)s, %(restores_after)s, %(state)s, %(state_raw)s, %(manager)s,
+  %(manager_raw)s, %(internal)s, %(internal_raw)s"""
+_SET_AGENT = f"""(version, restores, restores_after, state, state_raw, conversation_manager_state,
+    conversation_manager_state_raw, internal_state, internal_state_raw, updated_at, updated_at_raw)
+  = ({_AGENT_VALUES}, %(agent_updated_at)s, %(agent_updated_at_raw)s)"""
 
 _INSERT_AGENT = f"""
   INSERT INTO {{schema}}.agents
-  SELECT s.session_id, %(agent_id)s, %(new_version)s, %(restores)s::int8multirange, %(restores_after)s,
-    %(state)s::json, %(state_raw)s, %(manager)s::json, %(manager_raw)s, %(internal)s::json, %(internal_raw)s,
-    %(agent_created_at)s::timestamptz, %(agent_created_at_raw)s::text,
-    %(agent_updated_at)s::timestamptz, %(agent_updated_at_raw)s::text
+  SELECT s.session_id, %(agent_id)s, {_AGENT_VALUES}, %(agent_created_at)s, %(agent_created_at_raw)s,
+    %(agent_updated_at)s, %(agent_updated_at_raw)s
   FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE}
   ON CONFLICT DO NOTHING RETURNING 1"""
 
-_INSERT_MESSAGES = f"""
-  INSERT INTO {{schema}}.messages
-  SELECT %(session_id)s, %(agent_id)s, {_AS_MESSAGE} FROM written, {_INCOMING}"""
-
-# An agent, and what it has said before it was stored.
-CREATE_AGENT = f"""
-WITH written AS ({_INSERT_AGENT}), {_KEEP_ALIVE}, added AS ({_INSERT_MESSAGES})
-SELECT count(*) FROM written"""
+_INSERT_MESSAGES = f"INSERT INTO {{schema}}.messages SELECT %(session_id)s, %(agent_id)s, i.* FROM written, {_INCOMING}"
 
 # What every save of an existing agent needs: nobody changed it, and nobody took an id.
-_UNCHANGED = f"""version = %(version)s AND EXISTS (
+_UNCHANGED = f"""{_AGENT} AND version = %(version)s AND EXISTS (
     SELECT FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE}
-  ) AND NOT EXISTS (SELECT FROM {{schema}}.messages WHERE {_AGENT} AND message_id >= %(next_id)s)"""
+  ) AND %(next_id)s = (SELECT coalesce(max(message_id) + 1, 0) FROM {{schema}}.messages WHERE {_AGENT})"""
 
-APPEND = f"""
-WITH written AS (
-  SELECT FROM {{schema}}.agents WHERE {_AGENT} AND {_UNCHANGED} FOR NO KEY UPDATE
-), {_KEEP_ALIVE}, added AS ({_INSERT_MESSAGES} RETURNING 1)
-SELECT count(*) FROM added"""
-
-_SAVE = f"""
-WITH written AS (
-  UPDATE {{schema}}.agents SET version = %(new_version)s{{change}} WHERE {_AGENT} AND {_UNCHANGED} RETURNING 1
-), {_KEEP_ALIVE}, added AS ({_INSERT_MESSAGES}), replaced AS (
-  UPDATE {{schema}}.messages m SET message = r.message::json, message_raw = r.message_raw,
-    redact_message = r.redacted::json, redact_message_raw = r.redacted_raw,
-    updated_at = r.updated_at, updated_at_raw = r.updated_at_raw
-  FROM written, unnest(%(r_ids)s::bigint[], %(r_messages)s::text[], %(r_messages_raw)s::text[], %(r_redacted)s::text[],
-    %(r_redacted_raw)s::text[], %(r_updated_at)s::timestamptz[], %(r_updated_at_raw)s::text[])
-    AS r (id, message, message_raw, redacted, redacted_raw, updated_at, updated_at_raw)
-  WHERE {_AGENT.replace("session_id =", "m.session_id =").replace("agent_id =", "m.agent_id =")} AND m.message_id = r.id
-  RETURNING 1
-)
-SELECT count(*), 1 / (count(*) = 0 OR (SELECT count(*) FROM replaced) = cardinality(%(r_ids)s::bigint[]))::int
-FROM written"""
+_REPLACE_MESSAGES = """
+  UPDATE {schema}.messages m
+  SET (message, message_raw, redact_message, redact_message_raw, updated_at, updated_at_raw) = (r.a, r.b, r.c, r.d, r.e, r.f)
+  FROM written, unnest(%(r_ids)s::bigint[], %(r_messages)b::text[]::json[], %(r_messages_raw)s::text[],
+    %(r_redacted)b::text[]::json[], %(r_redacted_raw)s::text[], %(r_updated_at)s::timestamptz[],
+    %(r_updated_at_raw)s::text[]) r(id, a, b, c, d, e, f)
+  WHERE m.session_id = %(session_id)s AND m.agent_id = %(agent_id)s AND m.message_id = r.id RETURNING 1"""
 
 # Dividing by zero is how a statement fails as a whole: a message to replace was not there.
-REPLACE_MESSAGES = _SAVE.replace("{change}", "")
-SAVE_AGENT = _SAVE.replace(
-    "{change}", f", {_SET_AGENT}, updated_at = %(agent_updated_at)s, updated_at_raw = %(agent_updated_at_raw)s"
-)
+_ALL_REPLACED = "1 / (count(*) = 0 OR (SELECT count(*) FROM replaced) = cardinality(%(r_ids)s::bigint[]))::int"
+
+
+def save(batch: Batch, *, expires: bool) -> str:
+    """Return the statement that writes a batch, without what this one does not need: its text travels each time.
+
+    Args:
+        batch: What to write.
+        expires: Whether the session has a `ttl`.
+    """
+    if batch.version is None:
+        written = _INSERT_AGENT
+    elif batch.agent is not None:
+        written = f"UPDATE {{schema}}.agents SET {_SET_AGENT} WHERE {_UNCHANGED} RETURNING 1"
+    elif batch.update:
+        written = f"UPDATE {{schema}}.agents SET version = %(new_version)s WHERE {_UNCHANGED} RETURNING 1"
+    else:
+        written = f"SELECT FROM {{schema}}.agents WHERE {_UNCHANGED} FOR NO KEY UPDATE"
+    steps, answer = [f"written AS ({written})"], "count(*)"
+    if expires:
+        steps.append(_KEEP_ALIVE)
+    if batch.create:
+        steps.append(f"added AS ({_INSERT_MESSAGES})")
+    if batch.update:
+        steps.append(f"replaced AS ({_REPLACE_MESSAGES})")
+        answer += f", {_ALL_REPLACED}"
+    return f"WITH {', '.join(steps)} SELECT {answer} FROM written"
+
 
 # The single methods: they replace whatever is there, and give the agent a new version.
 UPDATE_AGENT = f"""
 WITH written AS (
-  UPDATE {{schema}}.agents SET version = %(new_version)s, {_SET_AGENT}, updated_at = %(agent_updated_at)s,
-    updated_at_raw = %(agent_updated_at_raw)s
+  UPDATE {{schema}}.agents SET {_SET_AGENT}
   WHERE {_AGENT} AND EXISTS (SELECT FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE})
   RETURNING 1
 ), {_KEEP_ALIVE}
@@ -136,10 +136,9 @@ SELECT (SELECT count(*) FROM written), (SELECT count(*) FROM added)"""
 
 UPDATE_MESSAGE = f"""
 WITH written AS (
-  UPDATE {{schema}}.messages m SET message = i.message::json, message_raw = i.message_raw,
-    redact_message = i.redacted::json, redact_message_raw = i.redacted_raw,
-    updated_at = i.updated_at, updated_at_raw = i.updated_at_raw
-  FROM {_INCOMING}
+  UPDATE {{schema}}.messages m
+  SET (message, message_raw, redact_message, redact_message_raw, updated_at, updated_at_raw) = (i.a, i.b, i.c, i.d, i.g, i.h)
+  FROM {_INCOMING}(id, a, b, c, d, e, f, g, h)
   WHERE m.session_id = %(session_id)s AND m.agent_id = %(agent_id)s AND m.message_id = i.id
     AND EXISTS (SELECT FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE})
   RETURNING 1
@@ -174,9 +173,10 @@ UNION ALL
 SELECT {_MESSAGE}, NULL, NULL, NULL FROM m
 ORDER BY 1"""
 
-# What became of a save that did not take place: the version of the agent, and the messages that took its ids.
+# Why a save did not take place: the version of the agent, and the first id after all messages.
 EXPLAIN = f"""
-SELECT version FROM {{schema}}.agents JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}"""
+SELECT version, (SELECT coalesce(max(message_id) + 1, 0) FROM {{schema}}.messages WHERE {_AGENT})
+FROM {{schema}}.agents JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}"""
 
 CREATE_MULTI_AGENT = f"""
 WITH written AS (

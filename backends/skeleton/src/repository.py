@@ -366,6 +366,8 @@ def _is_written(sql: Connection, batch: Batch, create: list[_Row]) -> bool:
         return True
     batch.check_version(version)
     found = sql.execute(_MESSAGES, (*key, batch.next_id, len(create) + 1, 0)).fetchall()
-    if found and (found != create or batch.new_version != batch.version):
+    if not found:
+        batch.check_next_id(sql.execute(_LAST_MESSAGE, key).fetchone()[0] + 1)
+    elif found != create or batch.new_version != batch.version:
         raise batch.taken()
     return bool(found)

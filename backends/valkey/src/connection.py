@@ -88,6 +88,20 @@ class Server:
             except exceptions.ConnectionError:
                 return command(client)
 
+    def get(self, name: str, key: str, field: str) -> bytes | str | None:
+        """Return one field of a hash.
+
+        Raises:
+            SessionCorruptError: If the key holds something else than a session.
+            SessionUnavailableError: If the server does not answer, or refuses.
+        """
+
+        def fetch(client: Any) -> bytes | str | None:
+            answer: bytes | str | None = client.hget(key.encode(), field.encode())
+            return answer
+
+        return self.call(name, fetch)
+
     def scan(self, name: str, pattern: str, page_size: int) -> Iterator[list[str]]:
         """Iterate over the keys of hashes that match a pattern, page by page, on all primaries of a cluster.
 
@@ -126,6 +140,8 @@ def text(answer: bytes | str) -> str:
 
 def _connect(url: str, timeout: float) -> Client:
     options: dict[str, Any] = {"socket_timeout": timeout, "health_check_interval": 60}
+    if url.startswith(("valkeys:", "rediss:")):
+        options["ssl_check_hostname"] = True  # which the client by itself does not
     if not url.startswith("unix:"):
         options |= {"socket_connect_timeout": timeout, "socket_keepalive": True}
     pool: Any = valkey.BlockingConnectionPool

@@ -285,11 +285,14 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         head = (_agent(batch.agent_id), batch.version or "", batch.new_version, batch.next_id, record, window)
         arguments = (self._ttl, *head, len(created), *created, *replaced)
         answer = text(self._server.run(scripts.SAVE, name, self._key(batch.session_id), *arguments))
-        if answer == "taken":
+        problem, _, stored_next_id = answer.partition(" ")
+        if problem == "taken":
             raise batch.taken()
-        if answer == "stale":
+        if problem == "behind":
+            batch.check_next_id(int(stored_next_id))
+        if problem == "stale":
             batch.check_version("another")
-        _check(answer, name)
+        _check(problem, name)
 
     def read_log(self, session_id: str, agent_id: str, **kwargs: Any) -> StoredLog | None:
         """Return what a restore needs: the agent and the messages that make up its conversation, as of one moment."""
@@ -298,6 +301,8 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         answer = self._server.run(scripts.RESTORE, name, self._key(session_id), *arguments)
         if answer is None:
             return None
+        if isinstance(answer, (bytes, str)):
+            _check(answer, name)
         record, version, next_id, ids, *records = answer
         agent = decode_agent(record, session_id, agent_id)
         return StoredLog(agent, text(version), _messages(session_id, agent_id, ids, records), int(next_id))
@@ -309,12 +314,9 @@ class {== class_prefix ==}SessionRepository(LogRepository):
 
     def _get(self, name: str, session_id: str, field: str) -> bytes | str | None:
         key = self._key(session_id)
-        found: Any
         if self._read_ttl:
-            found = self._server.run(scripts.GET, name, key, self._read_ttl, field)
-        else:
-            found = self._server.call(name, lambda client: client.hget(key.encode(), field.encode()))
-        return cast("bytes | str | None", found)
+            return cast("bytes | str | None", self._server.run(scripts.GET, name, key, self._read_ttl, field))
+        return self._server.get(name, key, field)
 
     def _insert(self, name: str, session_id: str, field: str, record: str, parent: str, *more: str | int) -> None:
         arguments = (self._ttl, field, record, parent, uuid4().hex, *more)
@@ -369,6 +371,8 @@ def _check(answer: bytes | str, name: str) -> None:
         raise SessionConflictError(f"{name} | the id is taken")
     if problem == "absent":
         raise SessionNotFoundError(f"{name} | it does not exist, or has expired, or what it belongs to has")
+    if problem == "format":
+        raise SessionCorruptError(f"{name} | a newer version of this package stored the session; upgrade the package")
 
 
 def _milliseconds(ttl: float | None) -> str:

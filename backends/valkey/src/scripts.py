@@ -1,7 +1,7 @@
 """The Lua scripts: each does one thing to one session's hash, atomically and in one round trip.
 
 The hash is `KEYS[1]`. `ARGV[1]` is how many milliseconds the session has to live from now on, or empty. What writes
-answers with `done`, or with the reason why nothing was written: `absent`, `taken` or `stale`.
+answers with `done`, or with the reason why nothing was written: `absent`, `taken`, `stale`, `behind` or `format`.
 """
 
 from hashlib import sha1
@@ -77,11 +77,13 @@ SAVE = _script(
 local agent, version, new_version, first = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local record, window, count = ARGV[6], ARGV[7], tonumber(ARGV[8])
 local message = agent .. ':message:'
-local known = redis.call('HMGET', KEYS[1], 'session', agent .. ':version', agent .. ':next')
+local known = redis.call('HMGET', KEYS[1], 'format', agent .. ':version', agent .. ':next')
 local stored, next = known[2], tonumber(known[3]) or 0
 if not known[1] then return 'absent' end
+if known[1] ~= '1' then return 'format' end
 if stored == new_version and version ~= new_version then return 'done' end
 if (stored or '') ~= version then return stored and 'stale' or 'absent' end
+if next < first then return 'behind ' .. next end
 if next > first then
   if version ~= new_version or next ~= first + count then return 'taken' end
   for i = 1, count do
@@ -135,8 +137,9 @@ RESTORE = _script(
     + _MESSAGES
     + """
 local agent = ARGV[2]
-local answer = redis.call('HMGET', KEYS[1], agent, agent .. ':version', agent .. ':next', agent .. ':window')
+local answer = redis.call('HMGET', KEYS[1], agent, agent .. ':version', agent .. ':next', agent .. ':window', 'format')
 if not answer[1] then return false end
+if table.remove(answer) ~= '1' then return 'format' end
 local next, window, named = tonumber(answer[3]), answer[4], {}
 
 local function fetch(ids)

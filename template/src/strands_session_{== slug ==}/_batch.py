@@ -26,7 +26,7 @@ class Batch:
         create: New messages, oldest first, with ids from `next_id` on. Ids may not be taken.
         update: Messages that take the place of those stored under the same ids, which must exist.
         agent: The agent record to write, whole; None leaves it as it is.
-        next_id: The first message id that the writer holds for free.
+        next_id: The first id after all messages that the writer knows. It must be the first after all that are stored.
         version: The version of the agent when the writer last read or wrote it; None to create the agent.
         new_version: Its version from now on; equal to `version` where messages are only appended.
     """
@@ -60,6 +60,24 @@ class Batch:
         if stored_version is None:
             raise SessionNotFoundError(f"{name} | the session expired or was deleted while the agent was in use")
         raise SessionConflictError(f"{name} | another writer changed the agent in the meantime")
+
+    def check_next_id(self, stored_next_id: int) -> None:
+        """Refuse to append behind a gap, or where there is something.
+
+        Args:
+            stored_next_id: The first id after all stored messages.
+
+        Raises:
+            SessionConflictError: If the store holds more messages than the writer knows, or fewer: then it fell back to
+                an earlier state, as a server does that lost its last writes.
+        """
+        if stored_next_id > self.next_id:
+            raise self.taken()
+        if stored_next_id < self.next_id:
+            raise SessionConflictError(
+                f"session_id=<{self.session_id}>, agent_id=<{self.agent_id}>, message_id=<{stored_next_id}>"
+                " | the store fell back to an earlier state and lost messages of the conversation"
+            )
 
     def taken(self) -> SessionConflictError:
         """Return the error for a message id that another writer took."""
