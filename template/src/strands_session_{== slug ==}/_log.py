@@ -17,6 +17,7 @@ from ._batch import Batch, StoredLog
 from ._tool_use import repair_tool_use
 from .errors import SessionCorruptError
 
+_LEAVES = frozenset([str, int, float, bool, bytes, type(None)])
 _INTERNAL = ("interrupt_state", "model_state")  # where `SessionAgent` keeps what a snapshot calls so
 
 
@@ -263,9 +264,9 @@ class AgentLog:
 def clone(value: Any) -> Any:
     """Return a copy that shares only what cannot change. `copy.deepcopy` takes ten times as long."""
     if isinstance(value, dict):
-        return {key: clone(item) for key, item in value.items()}
+        return {key: item if item.__class__ in _LEAVES else clone(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [clone(item) for item in value]
+        return [item if item.__class__ in _LEAVES else clone(item) for item in value]
     return value
 
 
