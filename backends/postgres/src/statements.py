@@ -72,7 +72,8 @@ _UNCHANGED = f"""{_AGENT} AND version = %(version)s AND EXISTS (
 
 _REPLACE_MESSAGES = """
   UPDATE {schema}.messages m
-  SET (message, message_raw, redact_message, redact_message_raw, updated_at, updated_at_raw) = (r.a, r.b, r.c, r.d, r.e, r.f)
+  SET (message, message_raw, redact_message, redact_message_raw, updated_at, updated_at_raw)
+    = (r.a, r.b, r.c, r.d, r.e, r.f)
   FROM written, unnest(%(r_ids)s::bigint[], %(r_messages)b::text[]::json[], %(r_messages_raw)s::text[],
     %(r_redacted)b::text[]::json[], %(r_redacted_raw)s::text[], %(r_updated_at)s::timestamptz[],
     %(r_updated_at_raw)s::text[]) r(id, a, b, c, d, e, f)
@@ -137,7 +138,8 @@ SELECT (SELECT count(*) FROM written), (SELECT count(*) FROM added)"""
 UPDATE_MESSAGE = f"""
 WITH written AS (
   UPDATE {{schema}}.messages m
-  SET (message, message_raw, redact_message, redact_message_raw, updated_at, updated_at_raw) = (i.a, i.b, i.c, i.d, i.g, i.h)
+  SET (message, message_raw, redact_message, redact_message_raw, updated_at, updated_at_raw)
+    = (i.a, i.b, i.c, i.d, i.g, i.h)
   FROM {_INCOMING}(id, a, b, c, d, e, f, g, h)
   WHERE m.session_id = %(session_id)s AND m.agent_id = %(agent_id)s AND m.message_id = i.id
     AND EXISTS (SELECT FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE})
