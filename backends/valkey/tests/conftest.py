@@ -128,3 +128,11 @@ def new_server() -> Iterator[Callable[..., Server]]:
             return server
 
         yield new_server
+
+
+@pytest.fixture
+def documented_rights(request: pytest.FixtureRequest) -> list[str]:
+    """What the README gives to ACL SETUSER: the name of a user, and its rights."""
+    readme = (request.config.rootpath / "README.md").read_text(encoding="utf-8")
+    (line,) = [line for line in readme.splitlines() if line.startswith("ACL SETUSER")]
+    return line.split()[2:]

@@ -54,7 +54,7 @@ class Server:
         """Its connection string."""
         return f"valkey://{HOST}:{self.port}/0"
 
-    def client(self, **options: Any) -> valkey.Valkey:
+    def client(self, **options: Any) -> Any:
         """A client of it."""
         return valkey.Valkey(host=HOST, port=self.port, **options)
 
@@ -66,10 +66,22 @@ class Server:
         self._process.stdin.close()
         self._process.wait()
 
-    def restart(self) -> None:
-        """Start it again on the same port, after `stop(keep=True)`."""
+    def restart(self, *lines: str, wait: bool = True) -> None:
+        """Start it again on the same port, after `stop(keep=True)`.
+
+        Args:
+            *lines: More lines of configuration.
+            wait: Whether to wait until it has read its data.
+        """
         self.socket.unlink(missing_ok=True)
+        self._lines += lines
         assert self._start(self.port), self._log()
+        if wait:
+            self.wait_until_loaded()
+
+    def wait_until_loaded(self) -> None:
+        """Wait until it has read its data."""
+        wait_for(lambda: not self.client().info("persistence")["loading"])
 
     def _start(self, port: int) -> bool:
         configuration = self._folder / "valkey.conf"
@@ -100,10 +112,10 @@ class Server:
         return (self._folder / "log").read_text(errors="replace")
 
 
-def start_cluster() -> list[Server]:
-    """Start a cluster of three primaries."""
-    nodes = [Server("cluster-enabled yes") for _ in range(3)]
-    clients: Any = [node.client() for node in nodes]
+def start_cluster(*lines: str) -> list[Server]:
+    """Start a cluster of three primaries, each with these lines in its configuration."""
+    nodes = [Server("cluster-enabled yes", *lines) for _ in range(3)]
+    clients = [node.client() for node in nodes]
     for number, client in enumerate(clients):
         client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
         client.execute_command("CLUSTER ADDSLOTSRANGE", 16384 * number // 3, 16384 * (number + 1) // 3 - 1)

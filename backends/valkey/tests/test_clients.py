@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 import valkey
 from conformance.package import SessionManager, SessionRepository, SessionUnavailableError
-from conformance.same import assert_same_agent
 from conformance.scripted_model import scripted_agent
 from servers import HOST, Server, wait_for
 from strands.types.exceptions import EventLoopException
-from usage import use_everything
+from usage import assert_restored, use_everything
 from valkey.sentinel import Sentinel
 
 NewServer = Callable[..., Server]
@@ -81,7 +80,7 @@ def test_sentinel(new_server: NewServer) -> None:
             return True
 
         wait_for(is_through)
-        assert_same_agent(scripted_agent(SessionManager("s", f"valkey://{HOST}:{replica.port}")), live)
+        assert_restored(live, "s", replica.url)
 
 
 def test_client_after_a_fork(server: Server) -> None:

@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 from conformance.package import SessionManager, SessionRepository, SessionUnavailableError
@@ -68,7 +69,8 @@ def test_environment(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("{== slug | upper ==}_SESSION_TIMEOUT", "7.5")
     with SessionManager("environment") as manager:
         assert manager.read_session() is not None
-        assert manager.session_repository._server.client.get_connection_kwargs()["socket_timeout"] == 7.5
+        repository: Any = manager.session_repository
+        assert repository._server.client.get_connection_kwargs()["socket_timeout"] == 7.5
     monkeypatch.setenv("{== slug | upper ==}_SESSION_TIMEOUT", "soon")
     with pytest.raises(ValueError, match="{== slug | upper ==}_SESSION_TIMEOUT"):
         SessionManager("environment")
@@ -91,7 +93,7 @@ def test_malformed_ttl(ttl: float) -> None:
 @pytest.mark.parametrize("key_prefix", ["", " ", "{app}", "app{", "app}", "app\n", "\x00", None, 7, b"app"])
 def test_malformed_prefix(key_prefix: str) -> None:
     """A prefix that is empty, or would put all sessions into one slot of a cluster, is refused."""
-    with pytest.raises(ValueError, match="key_prefix=.*braces"):
+    with pytest.raises(ValueError, match=r"key_prefix=.*braces"):
         SessionManager("s", "valkey://nobody.invalid", key_prefix=key_prefix)
 
 
@@ -134,7 +136,7 @@ def test_tls_where_there_is_none(server: Server) -> None:
 def test_wrong_password(new_server: NewServer, login: str) -> None:
     """A wrong password, an unknown user or no password is an error that says so, without the password."""
     server = new_server("requirepass right")
-    with pytest.raises(SessionUnavailableError, match="(?i)session_id=<s>.*(password|auth)") as raised:
+    with pytest.raises(SessionUnavailableError, match=r"(?i)session_id=<s>.*(password|auth)") as raised:
         SessionManager("s", server.url.replace("//", f"//{login}"))
     assert_no_password(raised.value)
     SessionManager("s", server.url.replace("//", "//:right@")).close()
@@ -145,14 +147,14 @@ def test_password_is_nowhere(new_server: NewServer) -> None:
     server = new_server(f"requirepass {PASSWORD}")
     with SessionManager("s", server.url.replace("//", f"//:{PASSWORD}@")) as manager:
         scripted_agent(manager)("hi")
-        repository = manager.session_repository
+        repository: Any = manager.session_repository
         for shown in (manager, repository, repository._server, repository._server.client):
             assert PASSWORD not in repr(shown)
 
 
 def test_wrong_database(server: Server) -> None:
     """A database that the server does not have is an error that says so."""
-    with pytest.raises(SessionUnavailableError, match="(?i)session_id=<s>.*(DB index|database)"):
+    with pytest.raises(SessionUnavailableError, match=r"(?i)session_id=<s>.*(DB index|database)"):
         SessionManager("s", server.url.removesuffix("0") + "99")
 
 

@@ -27,7 +27,7 @@ def use_everything(**options: Any) -> None:
         assert_same_agent(scripted_agent(manager, agent_id="ä"), live)
         assert texts(manager.list_messages()) == ["Grüße \U0001f600", "[redacted]", "two", "answer 2"]
         assert manager.list_agents() == ["ä"]
-        assert [found.session_id for found in manager.list_sessions("é:")] == [session_id]
+        assert [found.session_id for found in manager.list_sessions(session_id[:-1])] == [session_id]
 
         repository: Any = manager.session_repository
         repository.create_agent(session_id, agent("second"))
@@ -47,3 +47,9 @@ def use_everything(**options: Any) -> None:
         assert manager.read_session() is None
         repository.create_session(session(session_id))
         manager.delete_session()
+
+
+def assert_restored(live: Any, session_id: str, connection_string: str | None = None, **options: Any) -> None:
+    """Fail unless a new agent in another manager is what the live one is."""
+    with SessionManager(session_id, connection_string, auto_create=False, **options) as manager:
+        assert_same_agent(scripted_agent(manager, agent_id=live.agent_id), live)
