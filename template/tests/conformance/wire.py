@@ -48,7 +48,8 @@ class Wire:
         self._store = host, port
         self._total = Traffic()
         self._connections: set[asyncio.Task[Any]] = set()
-        self._loses_reply = self._is_silent = False
+        self._replies: int | None = None  # how many are passed on until one is lost
+        self._is_silent = False
         self.most = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="wire", daemon=True)
@@ -71,9 +72,18 @@ class Wire:
         counted.sent = total.sent - sent
         counted.received = total.received - received
 
-    def lose_reply(self) -> None:
-        """Let the store execute the next request, and cut the connection in place of its reply."""
-        self._loses_reply = True
+    @property
+    def loses_reply(self) -> bool:
+        """Whether a reply is still to be lost."""
+        return self._replies is not None
+
+    def lose_reply(self, *, after: int = 0) -> None:
+        """Let the store execute the next request, and cut the connection in place of its reply.
+
+        Args:
+            after: How many requests are answered before that.
+        """
+        self._replies = after
 
     def fall_silent(self) -> None:
         """Accept connections and requests from now on, and answer none of them."""
@@ -154,9 +164,11 @@ class Wire:
         async def answers() -> None:
             nonlocal answered
             while data := await store.read(65536):
-                if self._loses_reply:
-                    self._loses_reply = False
-                    break
+                if self._replies is not None and not answered:
+                    self._replies -= 1
+                    if self._replies < 0:
+                        self._replies = None
+                        break
                 answered = True
                 self._total.received += len(data)
                 to_client.write(data)
