@@ -221,7 +221,7 @@ def _check_url(url: str) -> str:
 
 def _check_engine(engine: Engine) -> Engine:
     dialect = getattr(engine, "dialect", None)
-    if not callable(getattr(engine, "raw_connection", None)) or dialect is None:
+    if not callable(getattr(engine, "raw_connection", None)) or dialect is None or getattr(dialect, "is_async", False):
         raise ValueError(f"engine=<{type(engine).__qualname__}> | must be a synchronous SQLAlchemy engine")
     if (dialect.name, dialect.driver) != ("postgresql", "psycopg"):
         raise ValueError(
