@@ -140,7 +140,7 @@ class MultiAgents(Cases):
         hand_over = Call(
             "handoff_to_agent", {"agent_name": "second", "message": "go on", "context": {"found": [1, "x"]}}
         )
-        live = swarm(new_manager(), answers, [hand_over], [Call("ask")])
+        live: Any = swarm(new_manager(), answers, [hand_over], [Call("ask")])
         result = live("begin")
         assert result.status == Status.INTERRUPTED
         restored: Any = swarm(new_manager(), answers, [], ["done"])
@@ -178,6 +178,20 @@ class MultiAgents(Cases):
         with failing(manager.session_repository, "read_multi_agent"), pytest.raises(package.SessionUnavailableError):
             chain(manager, [], [], [])
         assert_same(reopen().read_multi_agent(session_id, "chain"), before)
+
+    @quick
+    @lifecycle
+    @requires("multi_agent")
+    @hint("That a session is new says nothing about what another process put into it since: attach to what is there.")
+    def test_graph_of_another_process(self, new_manager: NewManager) -> None:
+        """J4: a graph that another process began in a session that this one created is continued, not an error."""
+        managers = [new_manager(), new_manager()]
+        answers: list[str] = []
+        live: Any = swarm(managers[1], answers, [Call("ask")], [])
+        interrupts = live("begin").interrupts
+        restored: Any = swarm(managers[0], answers, ["done"], [])
+        restored([{"interruptResponse": {"interruptId": interrupts[0].id, "response": "yes"}}])
+        assert answers == ["yes"]
 
     @quick
     @lifecycle

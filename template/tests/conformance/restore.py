@@ -95,7 +95,7 @@ class ExactRestore(Cases):
         assert SECRET.encode() not in backend.dump()
 
     @pytest.mark.parametrize("how", WAYS)
-    @hint("Once per turn all messages are compared, not only those of the turn.")
+    @hint("Once per turn all messages are compared, not only those of the turn, and after all other hooks.")
     def test_rewritten_later(
         self, backend: Backend, new_agent: NewAgent, manager: Any, reopen: Reopen, how: str
     ) -> None:
@@ -105,7 +105,8 @@ class ExactRestore(Cases):
             if len(event.agent.messages) > 6:
                 rewrite(event.agent.messages[0], "[scrubbed]", how)
 
-        live = new_agent(session_manager=manager, hooks=[scrub])
+        live = new_agent(session_manager=manager)
+        live.add_hook(scrub, order=99)
         live(SECRET)
         before = reopen().read_message(manager.session_id, live.agent_id, 0)
         for prompt in ("one", "two", "three"):

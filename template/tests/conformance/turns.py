@@ -13,7 +13,8 @@ from .backend import Backend
 from .cases import Cases, hint, lifecycle, quick
 from .faults import watching
 from .processes import OtherProcess
-from .records import AGENT_ID, ids
+from .records import AGENT_ID, ids, texts
+from .restore import user
 from .same import assert_same, assert_same_agent
 from .scripted_model import Call, scripted_agent
 
@@ -89,6 +90,18 @@ class Turns(Cases):
         batches = [args[0] for name, args in calls if name == "write_log"]
         assert [batch.agent for batch in batches] == [None] * len(batches)
         assert [ids(batch.create) for batch in batches] == [[2], [3]]
+
+    @quick
+    @hint("The SDK calls the hooks, others may call the method itself, as the interface has it.")
+    def test_append_message(self, new_agent: NewAgent, manager: Any) -> None:
+        """A: append_message stores a message once, whether the agent has it already or not."""
+        live = new_agent(session_manager=manager)
+        live("one")
+        live.messages.append(user("appended"))
+        manager.append_message(live.messages[-1], live)
+        manager.append_message(user("given", role="assistant"), live)
+        assert texts(live.messages) == ["one", "answer 1", "appended", "given"]
+        assert_same_agent(new_agent(), live)
 
     @quick
     @hint("Look for the session, and raise if there is none, before anything is written.")
