@@ -10,6 +10,7 @@ import pytest
 from . import package
 from .backend import Backend
 from .cases import Cases, hint, lacks, lifecycle, quick, requires
+from .faults import use_single_methods
 from .package import Batch
 from .records import AGENT_ID, agent, create, ids, message, session, texts
 from .same import assert_same, assert_same_record
@@ -21,6 +22,14 @@ Reopen = Callable[..., Any]
 @lifecycle
 class Batches(Cases):
     """Groups J and Q, at the repository."""
+
+    @pytest.fixture(params=["batch", "single methods"])
+    def logs(self, request: pytest.FixtureRequest, reopen: Reopen) -> Any:
+        """A repository that reads logs: once by its own method, once by the single methods."""
+        repository = reopen()
+        if request.param == "single methods":
+            use_single_methods(repository)
+        return repository
 
     @requires("atomic_batch")
     @hint("Everything that a batch holds is there when write_log returns.")
@@ -167,31 +176,32 @@ class Batches(Cases):
         assert session_id.encode() not in backend.dump()
 
     @hint("None, as read_agent returns it: the manager then creates the agent.")
-    def test_log_of_nobody(self, repository: Any, session_id: str) -> None:
+    def test_log_of_nobody(self, logs: Any, repository: Any, session_id: str) -> None:
         """A1: the log of an agent, or of a session, that does not exist is None."""
-        assert repository.read_log(session_id, AGENT_ID) is None
+        assert logs.read_log(session_id, AGENT_ID) is None
         repository.create_session(session(session_id))
-        assert repository.read_log(session_id, AGENT_ID) is None
+        assert logs.read_log(session_id, AGENT_ID) is None
 
     @hint("Ask `wanted` which records the agent's layout names, and fetch those: not all, and not fewer.")
-    def test_log_is_what_a_restore_needs(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+    def test_log_is_what_a_restore_needs(self, logs: Any, repository: Any, session_id: str) -> None:
         """P4: a log holds the records that the layout names and all that follow it, in order, and the next free id."""
-        layout = {"format": 1, "layout": [[0, 1], {"role": "user", "content": []}, [12, 12], [9, 10]], "next": 14}
-        create(repository, session_id, *(message(number) for number in range(16)))
-        repository.update_agent(session_id, agent(_internal_state={"strands_session": layout}))
-        stored = reopen().read_log(session_id, AGENT_ID)
+        layout = [[0, 1], {"role": "user", "content": []}, [12, 12], [9, 10], [1, 1]]
+        create(repository, session_id, *(message(number) for number in range(16) if number != 5))
+        kept = {"strands_session": {"format": 1, "layout": layout, "next": 14}}
+        repository.update_agent(session_id, agent(_internal_state=kept))
+        stored = logs.read_log(session_id, AGENT_ID)
         assert ids(stored.messages) == [0, 1, 9, 10, 12, 14, 15]
         assert stored.next_id == 16
         for record in stored.messages:
             assert_same_record(record, message(record.message_id))
 
     @hint("An agent record without a layout was written by the SDK's manager: all records but those that it removed.")
-    def test_log_without_layout(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+    def test_log_without_layout(self, logs: Any, repository: Any, session_id: str) -> None:
         """N12: the log of an agent that the SDK's manager wrote holds all records from its offset on."""
         create(repository, session_id, *(message(number) for number in range(12)))
-        assert ids(reopen().read_log(session_id, AGENT_ID).messages) == list(range(12))
+        assert ids(logs.read_log(session_id, AGENT_ID).messages) == list(range(12))
         repository.update_agent(session_id, agent(conversation_manager_state={"removed_message_count": 9}))
-        stored = reopen().read_log(session_id, AGENT_ID)
+        stored = logs.read_log(session_id, AGENT_ID)
         assert (ids(stored.messages), stored.next_id) == ([9, 10, 11], 12)
 
     @lacks("atomic_batch")
