@@ -12,9 +12,10 @@ _AGENT = "session_id = %(session_id)s AND agent_id = %(agent_id)s"
 
 # What a write takes part in: `written` is the CTE that tells whether it took place.
 _KEEP_ALIVE = """kept AS (
-  UPDATE {schema}.sessions SET expires_at = now() + %(ttl)s::float8 * interval '1 second'
-  WHERE session_id = %(session_id)s AND %(ttl)s::float8 IS NOT NULL AND EXISTS (SELECT FROM written)
-)"""
+  UPDATE {schema}.sessions SET expires_at = now() + %(ttl)s * interval '1s' FROM written
+  WHERE session_id = %(session_id)s{condition})"""
+_EXTEND = _KEEP_ALIVE.replace("{condition}", "")
+_EXTEND_IF_TTL = _KEEP_ALIVE.replace("{condition}", " AND %(ttl)s::float8 IS NOT NULL")
 
 # Messages travel as one array a column, those with JSON in binary: as text each quote in them would take two bytes.
 _INCOMING = """unnest(%(ids)s::bigint[], %(messages)b::text[]::json[], %(messages_raw)s::text[],
@@ -100,7 +101,7 @@ def save(batch: Batch, *, expires: bool) -> str:
         written = f"SELECT FROM {{schema}}.agents WHERE {_UNCHANGED} FOR NO KEY UPDATE"
     steps, answer = [f"written AS ({written})"], "count(*)"
     if expires:
-        steps.append(_KEEP_ALIVE)
+        steps.append(_EXTEND)
     if batch.create:
         steps.append(f"added AS ({_INSERT_MESSAGES})")
     if batch.update:
@@ -115,7 +116,7 @@ WITH written AS (
   UPDATE {{schema}}.agents SET {_SET_AGENT}
   WHERE {_AGENT} AND EXISTS (SELECT FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE})
   RETURNING 1
-), {_KEEP_ALIVE}
+), {_EXTEND_IF_TTL}
 SELECT count(*) FROM written"""
 
 READ_AGENT = f"""
@@ -132,7 +133,7 @@ WHERE session_id = %(session_id)s AND {ALIVE} ORDER BY agent_id"""
 CREATE_MESSAGE = f"""
 WITH written AS (
   SELECT FROM {{schema}}.agents JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}
-), {_KEEP_ALIVE}, added AS ({_INSERT_MESSAGES} ON CONFLICT DO NOTHING RETURNING 1)
+), {_EXTEND_IF_TTL}, added AS ({_INSERT_MESSAGES} ON CONFLICT DO NOTHING RETURNING 1)
 SELECT (SELECT count(*) FROM written), (SELECT count(*) FROM added)"""
 
 UPDATE_MESSAGE = f"""
@@ -146,7 +147,7 @@ WITH written AS (
   RETURNING 1
 ), noticed AS (
   UPDATE {{schema}}.agents SET version = %(new_version)s WHERE {_AGENT} AND EXISTS (SELECT FROM written)
-), {_KEEP_ALIVE}
+), {_EXTEND_IF_TTL}
 SELECT count(*) FROM written"""
 
 _MESSAGE = """m.message_id, coalesce(m.message::text, m.message_raw),
@@ -186,7 +187,7 @@ WITH written AS (
   SELECT s.session_id, %(multi_agent_id)s, %(state)s::json, %(state_raw)s
   FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE}
   ON CONFLICT DO NOTHING RETURNING 1
-), {_KEEP_ALIVE}
+), {_EXTEND_IF_TTL}
 SELECT (SELECT count(*) FROM written),
   (SELECT count(*) FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE})"""
 
@@ -200,5 +201,5 @@ WITH written AS (
   WHERE session_id = %(session_id)s AND multi_agent_id = %(multi_agent_id)s
     AND EXISTS (SELECT FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE})
   RETURNING 1
-), {_KEEP_ALIVE}
+), {_EXTEND_IF_TTL}
 SELECT count(*) FROM written"""
