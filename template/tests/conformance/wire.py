@@ -103,7 +103,7 @@ class Wire:
     def close(self) -> None:
         """Cut all connections and listen no more: for its clients the store is down."""
         if self._loop.is_running():
-            self._server.close()
+            self._loop.call_soon_threadsafe(self._server.close)
             self.cut()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
