@@ -1,5 +1,6 @@
 """Group N, first half: `agent.messages` is restored exactly, whoever changed it, and however."""
 
+import copy
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +61,18 @@ class ExactRestore(Cases):
         assert len(live.messages) == 6
         assert_same_agent(new_agent(conversation_manager=window(6)), live)
 
-    @pytest.mark.parametrize("seed", range(8))
+    @hint("Copies that are equal are the same messages: their records are found again, and nothing is stored twice.")
+    def test_copied_messages(self, new_agent: NewAgent, manager: Any, reopen: Reopen) -> None:
+        """N2: messages that are replaced by equal copies, and rewritten then, keep their records."""
+        live = new_agent(session_manager=manager, messages=[user("one"), user("two"), user("three")])
+        live.messages = copy.deepcopy(live.messages)
+        manager.sync_agent(live)
+        rewrite(live.messages[1], "rewritten")
+        manager.sync_agent(live)
+        assert_same_agent(new_agent(), live)
+        assert texts(reopen().list_messages(manager.session_id, live.agent_id)) == ["one", "rewritten", "three"]
+
+    @pytest.mark.parametrize("seed", range(6))
     @hint("Any list can become any other: inserted, removed, moved, doubled, rewritten. Try the seed alone.")
     def test_arbitrary_edits(self, new_agent: NewAgent, manager: Any, seed: int) -> None:
         """N2: whatever is done to agent.messages, in place or by another list, is restored after each step."""
@@ -93,6 +105,26 @@ class ExactRestore(Cases):
         assert texts(live.messages)[2] == "[scrubbed]"
         assert_same_agent(new_agent(), live)
         assert SECRET.encode() not in backend.dump()
+
+    @hint("At each message those of the turn are compared, too: the process may not see the end of a long turn.")
+    def test_rewritten_within_a_turn(self, backend: Backend, new_agent: NewAgent, manager: Any) -> None:
+        """N4: a prompt that a hook scrubs is at rest scrubbed before the turn ends: with its next message."""
+        dumps: list[bytes] = []
+
+        @tool
+        def look() -> str:
+            """Look."""
+            dumps.append(backend.dump())
+            return "seen"
+
+        def scrub(event: MessageAddedEvent) -> None:
+            if SECRET in repr(event.message):
+                rewrite(event.message, "[scrubbed]")
+
+        live = new_agent(Call("look"), "done", session_manager=manager, hooks=[scrub], tools=[look])
+        live(SECRET)
+        assert b"[scrubbed]" in dumps[0]
+        assert SECRET.encode() not in dumps[0]
 
     @pytest.mark.parametrize("how", WAYS)
     @hint("Once per turn all messages are compared, not only those of the turn, and after all other hooks.")

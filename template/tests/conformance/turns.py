@@ -92,6 +92,21 @@ class Turns(Cases):
         assert [ids(batch.create) for batch in batches] == [[2], [3]]
 
     @quick
+    @hint("The record is written anew with each change of state; when the agent was created stays.")
+    def test_age_of_an_agent(self, new_agent: NewAgent, reopen: Reopen, session_id: str) -> None:
+        """A4: an agent keeps the time of its creation, here and after a restore, and is updated later each time."""
+        times = []
+        for turn in range(3):
+            live = new_agent()
+            for change in ("a", "b"):
+                live.state.set(change, turn)
+                live("hi")
+                record = reopen().read_agent(session_id, live.agent_id)
+                times.append((record.created_at, record.updated_at))
+        assert len({created for created, _ in times}) == 1
+        assert [updated for _, updated in times] == sorted({updated for _, updated in times})
+
+    @quick
     @hint("The SDK calls the hooks, others may call the method itself, as the interface has it.")
     def test_append_message(self, new_agent: NewAgent, manager: Any) -> None:
         """A: append_message stores a message once, whether the agent has it already or not."""
