@@ -146,7 +146,12 @@ def _connect(pool: Any, seconds: float) -> Connection:
 
 @contextmanager
 def _lend_from_engine(engine: Engine) -> Iterator[Connection]:
-    lent = engine.raw_connection()
+    try:
+        lent = engine.raw_connection()
+    except psycopg.Error:
+        raise
+    except Exception as error:  # SQLAlchemy's own, which cannot be imported here: all connections are in use, say
+        raise psycopg.OperationalError(str(error)) from error
     try:
         yield lent.driver_connection
     finally:

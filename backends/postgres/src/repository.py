@@ -14,7 +14,7 @@ from . import schema as schemas
 from . import statements
 from ._batch import Batch, LogRepository, StoredLog
 from ._records import check_count, check_ids, decode, encode
-from .connection import Engine, Errors, Server, missing_schema
+from .connection import Cursor, Engine, Errors, Server, missing_schema
 from .documents import (
     agent_columns,
     agent_from_columns,
@@ -355,7 +355,12 @@ class {== class_prefix ==}SessionRepository(LogRepository):
     def _fetch(self, name: str, statement: str, values: dict[str, Any], expected: Errors = ()) -> list[tuple[Any, ...]]:
         """Run a statement, and return its rows."""
         query = self._query(statement)
-        return self._server.run(name, lambda cursor: cursor.execute(query, values, prepare=False).fetchall(), expected)
+
+        def execute(cursor: Cursor) -> list[tuple[Any, ...]]:
+            # In binary, since the driver reads times as text only where the caller's DateStyle is ISO.
+            return cursor.execute(query, values, prepare=False, binary=True).fetchall()
+
+        return self._server.run(name, execute, expected)
 
     def _count(self, name: str, statement: str, values: dict[str, Any]) -> int:
         """Run a statement, and return how many rows it changed."""
