@@ -1,6 +1,7 @@
 """Makes the tables: `python -m {== 'strands_session_' ~ slug ==} setup`, or prints how: `... sql`."""
 
 import argparse
+import logging
 import sys
 
 from strands.types.exceptions import SessionException
@@ -18,6 +19,7 @@ def main() -> int:
     sql = commands.add_parser("sql", help="print the SQL, for somebody who may make tables")
     sql.add_argument("--after", type=int, default=0, metavar="MIGRATION", help="the newest that the database has")
     arguments = parser.parse_args()
+    logging.basicConfig(level=logging.ERROR)  # the warnings of psycopg_pool say what the error will say
     try:
         if arguments.command == "sql":
             sys.stdout.write(schema.script(schema.check_name(arguments.schema), arguments.after))

@@ -212,9 +212,10 @@ def _open_pool(url: str, seconds: float) -> ConnectionPool[Any]:
 
 def _check_url(url: str) -> str:
     try:
-        conninfo.make_conninfo(url)
-        valid = "://" not in url or url.startswith(("postgresql://", "postgres://"))
-    except psycopg.Error:
+        ports = str(conninfo.conninfo_to_dict(url).get("port") or 5432).split(",")
+        valid = all(0 < int(port or 5432) < 65536 for port in ports)
+        valid &= "://" not in url or url.startswith(("postgresql://", "postgres://"))
+    except (psycopg.Error, ValueError):
         valid = False
     if not valid:
         # Without the string, and without the cause that quotes it: it may hold a password.
