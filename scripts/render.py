@@ -15,7 +15,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 # Folder in examples/: the answers that it is rendered with.
-EXAMPLES: dict[str, dict[str, str]] = {}
+EXAMPLES: dict[str, dict[str, str]] = {
+    "valkey": {
+        "backend": "Valkey",
+        "starting_point": "valkey",
+        "description": "Keeps the sessions of Strands Agents in Valkey or Redis.",
+        "user_name": "Strands Session Template contributors",
+    },
+}
 
 
 def render(answers: dict[str, str], folder: Path) -> None:

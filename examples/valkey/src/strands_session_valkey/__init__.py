@@ -1,0 +1,20 @@
+# Shared: `copier update` merges what the template changes here into what you changed.
+"""Sessions of Strands Agents in Valkey."""
+
+from importlib.metadata import version
+
+from .errors import SessionConflictError, SessionCorruptError, SessionNotFoundError, SessionUnavailableError
+from .repository import ValkeySessionRepository
+from .session_manager import ValkeySessionManager
+
+__version__ = version("strands-session-valkey")
+
+__all__ = [
+    "ValkeySessionManager",
+    "ValkeySessionRepository",
+    "SessionConflictError",
+    "SessionCorruptError",
+    "SessionNotFoundError",
+    "SessionUnavailableError",
+    "__version__",
+]

@@ -1,0 +1,392 @@
+"""The session repository: sessions, agents and messages as fields of one Valkey hash per session.
+
+The key is `session:<session_id>`. One key lets a session expire and be deleted as a whole, keeps it in one slot of a
+cluster, and needs no index that could go stale. Its fields are:
+
+    session                         the session record
+    session:version                 a random text: a request to create it that is repeated is known by it
+    format                          1
+    agent:<agent_id>                the agent record: state, conversation manager, interrupts
+    agent:<agent_id>:version        a random text, new with every change but an append
+    agent:<agent_id>:next           the id of the next message
+    agent:<agent_id>:window         which messages a restore needs: runs of ids, or + and how many to leave out
+    agent:<agent_id>:message:<id>   a message record
+    multi_agent:<id>                the state of a graph or swarm
+    multi_agent:<id>:version        a random text
+
+All records are JSON. In ids, the characters `%`, `:`, `{` and `}` are percent-encoded, so that no id is mistaken for
+structure.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, TypedDict, cast
+from urllib.parse import unquote
+from uuid import uuid4
+
+from strands.multiagent import MultiAgentBase
+from strands.types.session import Session, SessionAgent, SessionMessage
+
+from . import scripts
+from ._batch import Batch, LogRepository, StoredLog
+from ._layout import LAST_ID, wanted
+from ._records import (
+    check_count,
+    check_ids,
+    decode,
+    decode_agent,
+    decode_message,
+    decode_messages,
+    decode_session,
+    encode,
+)
+from .connection import Client, Server, text
+from .errors import SessionConflictError, SessionCorruptError, SessionNotFoundError
+
+_FORMAT = "1"
+_ESCAPES = str.maketrans({"%": "%25", ":": "%3A", "{": "%7B", "}": "%7D"})
+_GLOB = str.maketrans({character: "\\" + character for character in "*?[]^-\\"})
+
+
+class ValkeyOptions(TypedDict, total=False):
+    """The keyword arguments of `ValkeySessionRepository`, which the session manager passes on.
+
+    Attributes:
+        client: A client of the caller's, in place of a connection string.
+        ttl: Seconds after the last write at which a session expires.
+        ttl_on_read: Whether reads count as well.
+        key_prefix: What the keys begin with.
+        timeout: Seconds that the server may take to answer.
+    """
+
+    client: Client | None
+    ttl: float | None
+    ttl_on_read: bool
+    key_prefix: str
+    timeout: float | None
+
+
+class ValkeySessionRepository(LogRepository):
+    """Reads and writes sessions, agents and messages in Valkey or Redis, without modules.
+
+    Safe to use from any thread, and after a fork. All repositories with the same connection string share one client.
+    """
+
+    def __init__(
+        self,
+        connection_string: str | None = None,
+        *,
+        client: Client | None = None,
+        ttl: float | None = None,
+        ttl_on_read: bool = False,
+        key_prefix: str = "session",
+        timeout: float | None = None,
+    ) -> None:
+        """Prepare to connect. The first command connects.
+
+        Args:
+            connection_string: `valkey://user:password@host:port/database`, `valkeys://` for TLS, `redis://`, `rediss://`
+                or `unix:///path`. By default what `VALKEY_SESSION_CONNECTION` says.
+            client: In its place a `valkey.Valkey`, also of a Sentinel, or a `valkey.ValkeyCluster`. It stays open.
+            ttl: Seconds after the last write at which a session expires, with everything in it; None for never.
+            ttl_on_read: Whether reads count as well.
+            key_prefix: What the keys begin with. Repositories with different prefixes do not see each other.
+            timeout: Seconds that the server may take to answer. By default what `VALKEY_SESSION_TIMEOUT`
+                says, else 30. A client of the caller's has its own.
+
+        Raises:
+            ValueError: If an argument is malformed.
+        """
+        self._ttl = _milliseconds(ttl)
+        self._read_ttl = self._ttl if ttl_on_read else ""
+        self._prefix = _check_prefix(key_prefix)
+        self._server = Server(connection_string, client, timeout)
+
+    def close(self) -> None:
+        """Give the client back. The last repository that shares it closes it; one that was passed in stays open."""
+        self._server.close()
+
+    # -- Sessions ----------------------------------------------------------------------------------------------------
+
+    def create_session(self, session: Session, **kwargs: Any) -> Session:
+        """Create a session.
+
+        Raises:
+            SessionConflictError: If there is a session with this id.
+        """
+        name = check_ids(session_id=session.session_id)
+        record = encode(session, name)
+        self._insert(name, session.session_id, "session", record, "", "format", _FORMAT)
+        return session
+
+    def read_session(self, session_id: str, **kwargs: Any) -> Session | None:
+        """Return a session, None where there is none."""
+        record = self._get(check_ids(session_id=session_id), session_id, "session")
+        return None if record is None else decode_session(record, session_id)
+
+    # -- Agents ------------------------------------------------------------------------------------------------------
+
+    def create_agent(self, session_id: str, session_agent: SessionAgent, **kwargs: Any) -> None:
+        """Create an agent in a session.
+
+        Raises:
+            SessionConflictError: If the session has an agent with this id.
+            SessionNotFoundError: If there is no such session.
+        """
+        name = check_ids(session_id=session_id, agent_id=session_agent.agent_id)
+        field, record = _agent(session_agent.agent_id), encode(session_agent, name)
+        more = (f"{field}:next", 0, f"{field}:window", _window(session_agent))
+        self._insert(name, session_id, field, record, "session", *more)
+
+    def read_agent(self, session_id: str, agent_id: str, **kwargs: Any) -> SessionAgent | None:
+        """Return an agent, None where there is none."""
+        record = self._get(check_ids(session_id=session_id, agent_id=agent_id), session_id, _agent(agent_id))
+        return None if record is None else decode_agent(record, session_id, agent_id)
+
+    def update_agent(self, session_id: str, session_agent: SessionAgent, **kwargs: Any) -> None:
+        """Replace an agent's record, whole. When it was created stays, which takes a second round trip to find out.
+
+        Raises:
+            SessionNotFoundError: If there is no such agent.
+        """
+        stored = self.read_agent(session_id, session_agent.agent_id)
+        name = check_ids(session_id=session_id, agent_id=session_agent.agent_id)
+        if stored is None:
+            raise SessionNotFoundError(f"{name} | the agent does not exist")
+        field = _agent(session_agent.agent_id)
+        record = encode(replace(session_agent, created_at=stored.created_at), name)
+        more = (f"{field}:version", uuid4().hex, f"{field}:window", _window(session_agent))
+        self._replace(name, session_id, field, record, *more)
+
+    # -- Messages ----------------------------------------------------------------------------------------------------
+
+    def create_message(self, session_id: str, agent_id: str, session_message: SessionMessage, **kwargs: Any) -> None:
+        """Append a message. The same message again is success: its reply was lost.
+
+        Raises:
+            SessionConflictError: If another message has its id.
+            SessionNotFoundError: If there is no such agent.
+        """
+        message_id = session_message.message_id
+        name = check_ids(session_id=session_id, agent_id=agent_id, message_id=message_id)
+        arguments = (self._ttl, _agent(agent_id), message_id, encode(session_message, name))
+        _check(self._server.run(scripts.APPEND, name, self._key(session_id), *arguments), name)
+
+    def read_message(self, session_id: str, agent_id: str, message_id: int, **kwargs: Any) -> SessionMessage | None:
+        """Return a message, None where there is none."""
+        name = check_ids(session_id=session_id, agent_id=agent_id, message_id=message_id)
+        record = self._get(name, session_id, f"{_agent(agent_id)}:message:{message_id:d}")
+        return None if record is None else decode_message(record, session_id, agent_id, message_id)
+
+    def update_message(self, session_id: str, agent_id: str, session_message: SessionMessage, **kwargs: Any) -> None:
+        """Replace a message. When it was created stays, which takes a second round trip to find out.
+
+        Raises:
+            SessionNotFoundError: If there is no such message.
+        """
+        message_id = session_message.message_id
+        stored = self.read_message(session_id, agent_id, message_id)
+        name = check_ids(session_id=session_id, agent_id=agent_id, message_id=message_id)
+        if stored is None:
+            raise SessionNotFoundError(f"{name} | the message does not exist")
+        field = _agent(agent_id)
+        record = encode(replace(session_message, created_at=stored.created_at), name)
+        self._replace(name, session_id, f"{field}:message:{message_id:d}", record, f"{field}:version", uuid4().hex)
+
+    def list_messages(
+        self, session_id: str, agent_id: str, limit: int | None = None, offset: int = 0, **kwargs: Any
+    ) -> list[SessionMessage]:
+        """Return the messages of an agent in the order of their ids: `limit` at most, without the first `offset`.
+
+        Raises:
+            ValueError: If `limit` or `offset` is negative.
+        """
+        name = check_ids(session_id=session_id, agent_id=agent_id)
+        first, count = check_count(offset, "offset"), check_count(limit, "limit")
+        arguments = (self._read_ttl, _agent(agent_id), first or 0, "" if count is None else count)
+        ids, *records = self._server.run(scripts.LIST, name, self._key(session_id), *arguments)
+        return _messages(session_id, agent_id, ids, records)
+
+    # -- Deletion and listing ----------------------------------------------------------------------------------------
+
+    def delete_session(self, session_id: str, **kwargs: Any) -> None:
+        """Delete a session with everything in it.
+
+        Raises:
+            SessionNotFoundError: If there is no such session.
+        """
+        name = check_ids(session_id=session_id)
+        _check(self._server.run(scripts.DELETE, name, self._key(session_id)), name)
+
+    def list_sessions(self, prefix: str = "", *, page_size: int = 100, **kwargs: Any) -> Iterator[Session]:
+        """Iterate over the sessions whose ids start with a prefix, in no particular order.
+
+        This scans all keys of the database, page by page, without holding the server up: for maintenance, not for an
+        agent. In a cluster it scans every primary.
+
+        Raises:
+            ValueError: If `page_size` is not positive.
+        """
+        if page_size < 1:
+            raise ValueError(f"page_size=<{page_size}> | must be at least 1")
+        return self._scan(prefix, page_size)
+
+    def list_agents(self, session_id: str, **kwargs: Any) -> list[str]:
+        """Return the ids of the agents of a session, sorted."""
+        name = check_ids(session_id=session_id)
+        agents = self._server.run(scripts.AGENTS, name, self._key(session_id), self._read_ttl)
+        return sorted(unquote(text(agent)) for agent in agents)
+
+    # -- Graphs and swarms -------------------------------------------------------------------------------------------
+
+    def create_multi_agent(self, session_id: str, multi_agent: MultiAgentBase, **kwargs: Any) -> None:
+        """Store the state of a graph or swarm for the first time.
+
+        Raises:
+            SessionConflictError: If the session has one with this id.
+            SessionNotFoundError: If there is no such session.
+        """
+        name = check_ids(session_id=session_id, multi_agent_id=multi_agent.id)
+        record = encode(multi_agent.serialize_state(), name)
+        self._insert(name, session_id, _multi_agent(multi_agent.id), record, "session")
+
+    def read_multi_agent(self, session_id: str, multi_agent_id: str, **kwargs: Any) -> dict[str, Any] | None:
+        """Return the state of a graph or swarm, None where there is none."""
+        name = check_ids(session_id=session_id, multi_agent_id=multi_agent_id)
+        record = self._get(name, session_id, _multi_agent(multi_agent_id))
+        return None if record is None else decode(record, name)
+
+    def update_multi_agent(self, session_id: str, multi_agent: MultiAgentBase, **kwargs: Any) -> None:
+        """Replace the state of a graph or swarm.
+
+        Raises:
+            SessionNotFoundError: If there is none with this id.
+        """
+        name = check_ids(session_id=session_id, multi_agent_id=multi_agent.id)
+        record = encode(multi_agent.serialize_state(), name)
+        self._replace(name, session_id, _multi_agent(multi_agent.id), record)
+
+    # -- The batch: a whole save, and a whole restore, in one round trip each ----------------------------------------
+
+    def write_log(self, batch: Batch, **kwargs: Any) -> None:
+        """Write a batch, all of it or nothing. The same batch again is success: its reply was lost.
+
+        Raises:
+            SessionConflictError: If another writer changed the agent, or took a message id.
+            SessionNotFoundError: If the session, the agent or a message to replace is gone.
+        """
+        ids = {"session_id": batch.session_id, "agent_id": batch.agent_id}
+        name = check_ids(**ids)
+        created = [encode(message, check_ids(**ids, message_id=message.message_id)) for message in batch.create]
+        replaced: list[str | int] = []
+        for message in batch.update:
+            replaced += [message.message_id, encode(message, check_ids(**ids, message_id=message.message_id))]
+        record, window = ("", "") if batch.agent is None else (encode(batch.agent, name), _window(batch.agent))
+        head = (_agent(batch.agent_id), batch.version or "", batch.new_version, batch.next_id, record, window)
+        arguments = (self._ttl, *head, len(created), *created, *replaced)
+        answer = text(self._server.run(scripts.SAVE, name, self._key(batch.session_id), *arguments))
+        problem, _, stored_next_id = answer.partition(" ")
+        if problem == "taken":
+            raise batch.taken()
+        if problem == "behind":
+            batch.check_next_id(int(stored_next_id))
+        if problem == "stale":
+            batch.check_version("another")
+        _check(problem, name)
+
+    def read_log(self, session_id: str, agent_id: str, **kwargs: Any) -> StoredLog | None:
+        """Return what a restore needs: the agent and the messages that make up its conversation, as of one moment."""
+        name = check_ids(session_id=session_id, agent_id=agent_id)
+        arguments = (self._read_ttl, _agent(agent_id))
+        answer = self._server.run(scripts.RESTORE, name, self._key(session_id), *arguments)
+        if answer is None:
+            return None
+        if isinstance(answer, (bytes, str)):
+            _check(answer, name)
+        record, version, next_id, ids, *records = answer
+        agent = decode_agent(record, session_id, agent_id)
+        return StoredLog(agent, text(version), _messages(session_id, agent_id, ids, records), int(next_id))
+
+    # -- Keys and fields ---------------------------------------------------------------------------------------------
+
+    def _key(self, session_id: str) -> str:
+        return f"{self._prefix}:{session_id.translate(_ESCAPES)}"
+
+    def _get(self, name: str, session_id: str, field: str) -> bytes | str | None:
+        key = self._key(session_id)
+        if self._read_ttl:
+            return cast("bytes | str | None", self._server.run(scripts.GET, name, key, self._read_ttl, field))
+        return self._server.get(name, key, field)
+
+    def _insert(self, name: str, session_id: str, field: str, record: str, parent: str, *more: str | int) -> None:
+        arguments = (self._ttl, field, record, parent, uuid4().hex, *more)
+        _check(self._server.run(scripts.INSERT, name, self._key(session_id), *arguments), name)
+
+    def _replace(self, name: str, session_id: str, field: str, record: str, *more: str | int) -> None:
+        arguments = (self._ttl, field, record, *more)
+        _check(self._server.run(scripts.REPLACE, name, self._key(session_id), *arguments), name)
+
+    def _scan(self, prefix: str, page_size: int) -> Iterator[Session]:
+        start = f"{self._prefix}:"
+        pattern = (start + prefix.translate(_ESCAPES)).translate(_GLOB) + "*"
+        seen: set[str] = set()  # SCAN may return a key twice
+        for keys in self._server.scan(f"prefix=<{prefix}>", pattern, page_size):
+            ids = {unquote(key[len(start) :]): key for key in keys if ":" not in key[len(start) :]}
+            found = {session_id: key for session_id, key in ids.items() if session_id not in seen}
+            seen.update(found)
+            records = self._server.get_all(f"prefix=<{prefix}>", list(found.values()), "session")
+            for session_id, record in zip(found, records, strict=True):
+                if record is not None:  # else it was deleted in between, or is no session
+                    yield decode_session(record, session_id)
+
+
+def _agent(agent_id: str) -> str:
+    return f"agent:{agent_id.translate(_ESCAPES)}"
+
+
+def _multi_agent(multi_agent_id: str) -> str:
+    return f"multi_agent:{multi_agent_id.translate(_ESCAPES)}"
+
+
+def _window(agent: SessionAgent) -> str:
+    """Return which messages a restore of this agent needs, as `scripts.RESTORE` reads it."""
+    try:
+        runs, offset = wanted(agent)
+    except SessionCorruptError:  # it is stored as it is: who restores it is told what is wrong
+        return ""
+    if offset:
+        return f"+{offset}"
+    return ",".join(f"{first}-{'' if last == LAST_ID else last}" for first, last in runs)
+
+
+def _messages(session_id: str, agent_id: str, ids: bytes | str, records: list[bytes | str]) -> list[SessionMessage]:
+    positions = [int(message_id) for message_id in text(ids).split(",") if message_id]
+    return decode_messages(list(zip(positions, records, strict=True)), session_id, agent_id)
+
+
+def _check(answer: bytes | str, name: str) -> None:
+    """Raise what a script answered."""
+    problem = text(answer)
+    if problem == "taken":
+        raise SessionConflictError(f"{name} | the id is taken")
+    if problem == "absent":
+        raise SessionNotFoundError(f"{name} | it does not exist, or has expired, or what it belongs to has")
+    if problem == "format":
+        raise SessionCorruptError(f"{name} | a newer version of this package stored the session; upgrade the package")
+
+
+def _milliseconds(ttl: float | None) -> str:
+    if ttl is None:
+        return ""
+    if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0.001 <= ttl < 10**10:
+        raise ValueError(f"ttl=<{ttl!r}> | must be a positive number of seconds, or None for no expiry")
+    return str(round(ttl * 1000))
+
+
+def _check_prefix(key_prefix: str) -> str:
+    if not isinstance(key_prefix, str) or not key_prefix.strip() or any(c in "{}" or ord(c) < 32 for c in key_prefix):
+        raise ValueError(
+            f"key_prefix=<{key_prefix!r}> | must be text without control characters and braces, which would put all"
+            " sessions into one slot of a cluster; the default is 'session'"
+        )
+    return key_prefix

@@ -1,0 +1,210 @@
+"""The Lua scripts: each does one thing to one session's hash, atomically and in one round trip.
+
+The hash is `KEYS[1]`. `ARGV[1]` is how many milliseconds the session has to live from now on, or empty. What writes
+answers with `done`, or with the reason why nothing was written: `absent`, `taken`, `stale`, `behind` or `format`.
+"""
+
+from hashlib import sha1
+from typing import NamedTuple
+
+
+class Script(NamedTuple):
+    """A script and the digest under which the server knows it once it has seen it."""
+
+    text: str
+    digest: str
+
+
+def _script(text: str) -> Script:
+    return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+_KEEP_ALIVE = """
+local function keep_alive()
+  if ARGV[1] ~= '' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+end
+"""
+
+# field, text, field of what it belongs to or '', version, and more fields with their values. No two requests have the
+# same version: one that is stored already was given by this one, whose reply was lost.
+INSERT = _script(
+    _KEEP_ALIVE
+    + """
+if ARGV[4] ~= '' and redis.call('HEXISTS', KEYS[1], ARGV[4]) == 0 then return 'absent' end
+local version = ARGV[2] .. ':version'
+if redis.call('HEXISTS', KEYS[1], ARGV[2]) == 1 then
+  return redis.call('HGET', KEYS[1], version) == ARGV[5] and 'done' or 'taken'
+end
+redis.call('HSET', KEYS[1], ARGV[2], ARGV[3], version, unpack(ARGV, 5))
+keep_alive()
+return 'done'
+"""
+)
+
+# field, text, and more fields with their values
+REPLACE = _script(
+    _KEEP_ALIVE
+    + """
+if redis.call('HEXISTS', KEYS[1], ARGV[2]) == 0 then return 'absent' end
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+keep_alive()
+return 'done'
+"""
+)
+
+# field of the agent, id, text
+APPEND = _script(
+    _KEEP_ALIVE
+    + """
+local agent, id, text = ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local next = tonumber(redis.call('HGET', KEYS[1], agent .. ':next'))
+if not next then return 'absent' end
+local field = agent .. ':message:' .. ARGV[3]
+local stored = redis.call('HGET', KEYS[1], field)
+if stored and stored ~= text then return 'taken' end
+redis.call('HSET', KEYS[1], field, text)
+if id >= next then redis.call('HSET', KEYS[1], agent .. ':next', string.format('%.0f', id + 1)) end
+keep_alive()
+return 'done'
+"""
+)
+
+# field of the agent, version and new version, first new id, agent record and window or '', how many messages are new,
+# their texts, and the ids and texts of those to replace
+SAVE = _script(
+    _KEEP_ALIVE
+    + """
+local agent, version, new_version, first = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local record, window, count = ARGV[6], ARGV[7], tonumber(ARGV[8])
+local message = agent .. ':message:'
+local known = redis.call('HMGET', KEYS[1], 'format', agent .. ':version', agent .. ':next')
+local stored, next = known[2], tonumber(known[3]) or 0
+if not known[1] then return 'absent' end
+if known[1] ~= '1' then return 'format' end
+if stored == new_version and version ~= new_version then return 'done' end
+if (stored or '') ~= version then return stored and 'stale' or 'absent' end
+if next < first then return 'behind ' .. next end
+if next > first then
+  if version ~= new_version or next ~= first + count then return 'taken' end
+  for i = 1, count do
+    local field = message .. string.format('%.0f', first + i - 1)
+    if redis.call('HGET', KEYS[1], field) ~= ARGV[8 + i] then return 'taken' end
+  end
+  return 'done'
+end
+for i = 9 + count, #ARGV, 2 do
+  if redis.call('HEXISTS', KEYS[1], message .. ARGV[i]) == 0 then return 'absent' end
+end
+for i = 1, count do
+  redis.call('HSET', KEYS[1], message .. string.format('%.0f', first + i - 1), ARGV[8 + i])
+end
+for i = 9 + count, #ARGV, 2 do
+  redis.call('HSET', KEYS[1], message .. ARGV[i], ARGV[i + 1])
+end
+if record ~= '' then redis.call('HSET', KEYS[1], agent, record, agent .. ':window', window) end
+redis.call('HSET', KEYS[1], agent .. ':version', new_version, agent .. ':next', string.format('%.0f', first + count))
+keep_alive()
+return 'done'
+"""
+)
+
+_MESSAGES = """
+local message = ARGV[2] .. ':message:'
+local function field(id) return message .. string.format('%.0f', id) end
+
+-- The ids of the records from first to last. One look at each id, unless there are gaps wider than the hash is long.
+local function existing(first, last)
+  local ids = {}
+  if last - first > 2 * redis.call('HLEN', KEYS[1]) then
+    for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
+      local id = string.sub(name, 1, #message) == message and tonumber(string.sub(name, #message + 1))
+      if id and id >= first and id <= last then ids[#ids + 1] = id end
+    end
+    table.sort(ids)
+  else
+    for id = first, last do
+      if redis.call('HEXISTS', KEYS[1], field(id)) == 1 then ids[#ids + 1] = id end
+    end
+  end
+  return ids
+end
+"""
+
+# field of the agent. Answers with its record, version and next id, the messages' ids joined by commas, and the
+# messages: those that the agent's window names, which is runs of ids, or `+` and how many of the oldest to leave out.
+RESTORE = _script(
+    _KEEP_ALIVE
+    + _MESSAGES
+    + """
+local agent = ARGV[2]
+local answer = redis.call('HMGET', KEYS[1], agent, agent .. ':version', agent .. ':next', agent .. ':window', 'format')
+if not answer[1] then return false end
+if table.remove(answer) ~= '1' then return 'format' end
+local next, window, named = tonumber(answer[3]), answer[4], {}
+
+local function fetch(ids)
+  for start = 1, #ids, 1000 do
+    local fields = {}
+    for i = start, math.min(#ids, start + 999) do fields[#fields + 1] = field(ids[i]) end
+    for _, text in ipairs(redis.call('HMGET', KEYS[1], unpack(fields))) do answer[#answer + 1] = text end
+  end
+end
+
+local skip = tonumber(string.match(window, '^%+(%d+)$'))
+for first, last in string.gmatch(skip and '0-' or window, '(%d+)-(%d*)') do
+  local ids = existing(tonumber(first), math.min(tonumber(last) or next, next - 1))
+  for i = (skip or 0) + 1, #ids do named[#named + 1] = ids[i] end
+end
+fetch(named)
+for i, id in ipairs(named) do named[i] = string.format('%.0f', id) end
+answer[4] = table.concat(named, ',')
+keep_alive()
+return answer
+"""
+)
+
+# field of the agent, offset, and limit or ''. Answers with the messages' ids, joined by commas, and the messages.
+LIST = _script(
+    _KEEP_ALIVE
+    + _MESSAGES
+    + """
+local offset, limit = tonumber(ARGV[3]), tonumber(ARGV[4]) or math.huge
+local ids = existing(0, (tonumber(redis.call('HGET', KEYS[1], ARGV[2] .. ':next')) or 0) - 1)
+local named, answer = {}, {''}
+for i = offset + 1, math.min(#ids, offset + limit) do
+  named[#named + 1] = string.format('%.0f', ids[i])
+  answer[#answer + 1] = redis.call('HGET', KEYS[1], field(ids[i]))
+end
+answer[1] = table.concat(named, ',')
+keep_alive()
+return answer
+"""
+)
+
+# field
+GET = _script(
+    _KEEP_ALIVE
+    + """
+keep_alive()
+return redis.call('HGET', KEYS[1], ARGV[2])
+"""
+)
+
+AGENTS = _script(
+    _KEEP_ALIVE
+    + """
+local agents = {}
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  local id = string.match(field, '^agent:([^:]*)$')
+  if id then agents[#agents + 1] = id end
+end
+keep_alive()
+return agents
+"""
+)
+
+DELETE = _script("""
+if redis.call('HEXISTS', KEYS[1], 'session') == 0 then return 'absent' end
+redis.call('UNLINK', KEYS[1])
+return 'done'
+""")

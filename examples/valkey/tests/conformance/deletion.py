@@ -1,0 +1,121 @@
+"""Group I: a deleted session is gone, with everything in it."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from strands.types.exceptions import SessionException
+
+from . import package
+from .backend import Backend
+from .cases import Cases, deletion, hint, lacks, quick, requires
+from .records import AGENT_ID, agent, create, ids, message, session
+
+Reopen = Callable[..., Any]
+
+
+@deletion
+class Deletion(Cases):
+    """Group I."""
+
+    @quick
+    @hint("All kinds of record go with the session, in one step: cascade, or one key for the whole session.")
+    def test_nothing_is_left(self, backend: Backend, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """I1: of a deleted session with two agents and 50 messages nothing can be read, and nothing is at rest."""
+        for agent_id in ("one", "two"):
+            create(repository, session_id, *(message(number, session_id) for number in range(25)), agent_id=agent_id)
+        assert session_id.encode() in backend.dump(), "Backend.dump does not show what is stored"
+        repository.delete_session(session_id)
+        again = reopen()
+        assert again.read_session(session_id) is None
+        for agent_id in ("one", "two"):
+            assert again.read_agent(session_id, agent_id) is None
+            assert again.read_message(session_id, agent_id, 0) is None
+            assert listed(again, session_id, agent_id) == []
+        assert session_id.encode() not in backend.dump()
+
+    @quick
+    @hint("A session that is created again under an old id starts empty: nothing of the old one may have stayed.")
+    def test_session_starts_anew(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """I1: a session that is created again after its deletion starts empty."""
+        create(repository, session_id, message(0), message(1))
+        repository.delete_session(session_id)
+        create(repository, session_id)
+        assert ids(reopen().list_messages(session_id, AGENT_ID)) == []
+
+    @quick
+    @hint("Look at the number of records that the deletion removed.")
+    def test_missing_session(self, repository: Any, session_id: str) -> None:
+        """I2: deleting a session that does not exist, or not any more, is an error."""
+        with pytest.raises(package.SessionNotFoundError):
+            repository.delete_session(session_id)
+        repository.create_session(session(session_id))
+        repository.delete_session(session_id)
+        with pytest.raises(package.SessionNotFoundError):
+            repository.delete_session(session_id)
+
+    @hint("Delete in bulk, or by pages until nothing is left: the first page of keys is not all.")
+    def test_many_messages(self, backend: Backend, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """I3: a session with 2,000 messages is deleted completely."""
+        create(repository, session_id, *(message(number, session_id) for number in range(2000)))
+        repository.delete_session(session_id)
+        assert listed(reopen(), session_id, AGENT_ID) == []
+        assert session_id.encode() not in backend.dump()
+
+    @quick
+    @requires("list_sessions")
+    @hint("In the order of their ids, so that a caller finds one. A session that does not exist has no agents.")
+    def test_list_agents(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """H8: the agents of a session are listed by id, and only those of this session; of a deleted one, none."""
+        repository.create_session(session(session_id))
+        for agent_id in ("b", "a", "a:message:0", "A", "10", "9", "\u00e4"):
+            repository.create_agent(session_id, agent(agent_id))
+            repository.create_message(session_id, agent_id, message(0))
+        assert reopen().list_agents(session_id) == ["10", "9", "A", "a", "a:message:0", "b", "\u00e4"]
+        assert reopen().list_agents(f"{session_id}-other") == []
+        repository.delete_session(session_id)
+        assert reopen().list_agents(session_id) == []
+
+    @quick
+    @lacks("list_sessions")
+    @hint(
+        "Declare list_sessions in tests/conftest.py, or remove the methods: an empty list would be taken for an answer."
+    )
+    def test_no_listing(self, repository: Any, session_id: str) -> None:
+        """H8: a backend that does not declare list_sessions says so when it is asked for sessions or agents."""
+        with pytest.raises(NotImplementedError):
+            list(repository.list_sessions())
+        with pytest.raises(NotImplementedError):
+            repository.list_agents(session_id)
+
+    @requires("ttl")
+    @hint("The expiry is the session's, one for all its records: keys that expire one by one leave orphans in between.")
+    def test_expiry(self, reopen: Reopen, session_id: str) -> None:
+        """I4: a session that expires is gone at once, with its agents and messages."""
+        create(reopen(ttl=1), session_id, *(message(number) for number in range(5)))
+        watcher, end = reopen(), time.monotonic() + 30
+        while there := listed(watcher, session_id, AGENT_ID):
+            assert there == [0, 1, 2, 3, 4]
+            assert time.monotonic() < end, "the session did not expire"
+        assert watcher.read_agent(session_id, AGENT_ID) is None
+        assert watcher.read_session(session_id) is None
+
+    @requires("ttl")
+    @hint("Each write puts off the expiry of the whole session, also of its first message.")
+    def test_expiry_is_put_off(self, reopen: Reopen, session_id: str) -> None:
+        """I5: a session that is written to does not expire, not even in part."""
+        repository = reopen(ttl=2)
+        create(repository, session_id, message(0))
+        for number in range(1, 6):
+            time.sleep(1)
+            repository.create_message(session_id, AGENT_ID, message(number))
+        assert ids(reopen().list_messages(session_id, AGENT_ID)) == list(range(6))
+
+
+def listed(repository: Any, session_id: str, agent_id: str) -> list[int]:
+    """The messages of an agent that may be gone: a backend may answer with none of them, or with an error."""
+    try:
+        return ids(repository.list_messages(session_id, agent_id))
+    except SessionException:
+        return []

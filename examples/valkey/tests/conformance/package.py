@@ -1,0 +1,24 @@
+"""The one place of the kit that names the package under test."""
+
+import strands_session_valkey as package
+from strands_session_valkey import (
+    SessionConflictError,
+    SessionCorruptError,
+    SessionNotFoundError,
+    SessionUnavailableError,
+)
+from strands_session_valkey._batch import Batch, LogRepository
+
+SessionManager = package.ValkeySessionManager
+SessionRepository = package.ValkeySessionRepository
+
+__all__ = [
+    "Batch",
+    "LogRepository",
+    "SessionConflictError",
+    "SessionCorruptError",
+    "SessionManager",
+    "SessionNotFoundError",
+    "SessionRepository",
+    "SessionUnavailableError",
+]

@@ -1,0 +1,138 @@
+"""How the tests reach a live Valkey, and what the backend promises. This file is yours."""
+
+import contextlib
+import itertools
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+import valkey
+from conformance import Backend
+from servers import HOST, ClusterClient, Server, start_cluster
+
+pytest_plugins = ["conformance.plugin"]
+
+
+class ValkeyBackend(Backend):
+    """The server that VALKEY_TEST_CONNECTION names, or one of the tests' own, started by each process that runs them.
+
+    With VALKEY_TEST_TOPOLOGY=cluster it is a cluster of three nodes. The tests use a prefix of their own, and remove
+    only what is under it.
+    """
+
+    multi_agent = True
+    list_sessions = True
+    atomic_batch = True
+    conflict = True
+    nonblocking = True
+    ttl = True
+    prefix = True
+    lists_unknown_agent = True
+    pool_size = 32
+
+    def __init__(self) -> None:
+        """Read what kind of server it is."""
+        topology = os.environ.get("VALKEY_TEST_TOPOLOGY", "single")
+        assert topology in ("single", "cluster"), f"VALKEY_TEST_TOPOLOGY={topology} | must be single or cluster"
+        self.is_cluster = topology == "cluster"
+        # A connection string leads to a single server, and only there a proxy stands between it and all its clients.
+        self.connection_string = self.round_trips = not self.is_cluster
+
+    def start(self, folder: Path) -> None:
+        """Start a server, or as many as a cluster has, unless there is one to use."""
+        self.servers: list[Server] = []
+        self.url = os.environ.get("VALKEY_TEST_CONNECTION", "")
+        if not self.url:
+            self.servers = start_cluster() if self.is_cluster else [Server()]
+            self.url = self.servers[0].url
+        self.key_prefix = f"test-{uuid.uuid4().hex}"
+        self.timeouts = itertools.count(20)
+        self.clients: Any = [valkey.Valkey.from_url(self.url)]
+        if self.is_cluster:  # such a client is expensive to make, and holds nothing but connections
+            self.clients = [self.new_cluster_client() for _ in range(3)]
+        self.client = self.clients[0]
+        self.next_client = itertools.cycle(self.clients)
+
+    def stop(self) -> None:
+        """Remove what the tests wrote, and the server that was started for them."""
+        for key in self.keys():
+            self.client.unlink(key)
+        for client in self.clients:
+            client.close()
+        for server in self.servers:
+            server.stop()
+
+    def options(self) -> dict[str, Any]:
+        """Reach the server by a connection of its own: those with the same time-out share one."""
+        if self.is_cluster:
+            return {"client": next(self.next_client), "key_prefix": self.key_prefix}
+        return {"connection_string": self.url, "key_prefix": self.key_prefix, "timeout": next(self.timeouts)}
+
+    def elsewhere(self) -> Any:
+        """A repository with another prefix, which begins like the first one."""
+        return self.repository(key_prefix=f"{self.key_prefix}:other")
+
+    def address(self) -> tuple[str, int]:
+        """Where the server listens."""
+        address = urlsplit(self.url)
+        return address.hostname or HOST, address.port or 6379
+
+    def through(self, host: str, port: int) -> dict[str, Any]:
+        """Reach the server by way of a proxy."""
+        parts = urlsplit(self.url)
+        user, at, _ = parts.netloc.rpartition("@")
+        connection_string = urlunsplit(parts._replace(netloc=f"{user}{at}{host}:{port}"))
+        return {"connection_string": connection_string, "key_prefix": self.key_prefix, "timeout": 10}
+
+    def dump(self) -> bytes:
+        """All that is under the prefix: the fields of hashes, which the package writes, and else what DUMP says."""
+        found: list[bytes] = []
+        for key in self.keys():
+            is_hash = self.client.type(key) == b"hash"
+            values = itertools.chain(*sorted(self.client.hgetall(key).items())) if is_hash else [self.client.dump(key)]
+            found += [key, *(value or b"" for value in values)]
+        return b"\n".join(found)
+
+    def truncate(self, session_id: str, agent_id: str, message_id: int) -> None:
+        """Keep the first half of a message's record."""
+        key, field = f"{self.key_prefix}:{session_id}", f"agent:{agent_id}:message:{message_id}"
+        record = self.client.hget(key, field)
+        self.client.hset(key, field, record[: len(record) // 2])
+
+    def keys(self) -> list[bytes]:
+        """The keys under the prefix, which is all that the tests may touch."""
+        return sorted(self.client.scan_iter(match=f"{self.key_prefix}*", count=1000))
+
+    def new_cluster_client(self) -> ClusterClient:
+        """A client of the cluster."""
+        return ClusterClient(*self.address())
+
+
+def pytest_conformance_backend() -> Backend:
+    """Tell the kit which backend it tests."""
+    return ValkeyBackend()
+
+
+@pytest.fixture
+def new_server() -> Iterator[Callable[..., Server]]:
+    """Start servers for one test, which may do with them what it likes."""
+    with contextlib.ExitStack() as started:
+
+        def new_server(*lines: str, sentinel: bool = False) -> Server:
+            server = Server(*lines, sentinel=sentinel)
+            started.callback(server.stop)
+            return server
+
+        yield new_server
+
+
+@pytest.fixture
+def documented_rights(request: pytest.FixtureRequest) -> list[str]:
+    """What the README gives to ACL SETUSER: the name of a user, and its rights."""
+    readme = (request.config.rootpath / "README.md").read_text(encoding="utf-8")
+    (line,) = [line for line in readme.splitlines() if line.startswith("ACL SETUSER")]
+    return line.split()[2:]
