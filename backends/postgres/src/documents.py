@@ -60,7 +60,7 @@ def time_to_columns(text: str) -> tuple[datetime | None, str | None]:
         time = datetime.fromisoformat(text)
     except (TypeError, ValueError):
         return None, text
-    if time.tzinfo is None:
+    if time.tzinfo is None or not 1 < time.year < 9999:  # another time zone may lead out of the calendar
         return None, text
     return time, None if time_from_columns(time, None) == text else text
 
