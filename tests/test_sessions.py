@@ -19,10 +19,16 @@ def repository(render: Render) -> Path:
 
 @pytest.fixture
 def finished(repository: Path) -> Path:
-    """One in which every body was replaced."""
-    for path in [*repository.glob("src/*/*.py"), *repository.glob("tests/*.py")]:
-        path.write_text(path.read_text(encoding="utf-8").replace("TODO(backend):", "Done:"), encoding="utf-8")
+    """One in which every body was replaced, and every text rewritten."""
+    rewrite(repository, "TODO(backend):")
+    rewrite(repository, "TODO(text):")
     return repository
+
+
+def rewrite(repository: Path, mark: str) -> None:
+    """Replace all that carries a mark."""
+    for path in [*repository.glob("src/*/*.py"), *repository.glob("tests/*.py"), *repository.glob("*.md")]:
+        path.write_text(path.read_text(encoding="utf-8").replace(mark, "Done:"), encoding="utf-8")
 
 
 def nox(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -42,19 +48,30 @@ def test_todo_lists_the_bodies_to_replace(repository: Path) -> None:
     for file, line, task in listed:
         assert task in (repository / file).read_text(encoding="utf-8").splitlines()[int(line) - 1]
         assert task.endswith(".")
-    assert f"{len(listed)} left to replace." in result.stdout
+    assert f"{len(listed)} bodies left to replace." in result.stdout
+    assert re.search(r"^SECURITY\.md:\d+: what your datastore keeps", result.stdout, re.M)
 
 
 def test_todo_ends(finished: Path) -> None:
     """When all is done, it says so."""
-    assert "Nothing left" in nox(finished, "-s", "todo").stdout
+    result = nox(finished, "-s", "todo")
+    assert "Every body is yours." in result.stdout
+    assert "Every text is yours." in result.stdout
 
 
 def test_release_is_refused_while_a_body_is_the_templates(repository: Path) -> None:
     """One is enough, and the reason says how to see which."""
     result = nox(repository, "-s", "release_check")
     assert result.returncode != 0
-    assert re.search(r"\d+ bodies are still the template's: `nox -s todo` lists them", result.stdout)
+    assert re.search(r"\d+ bodies or texts are still the template's: `nox -s todo` lists them", result.stdout)
+
+
+def test_release_is_refused_while_a_text_is_the_templates(repository: Path) -> None:
+    """What the README and SECURITY.md say of SQLite is false for another datastore."""
+    rewrite(repository, "TODO(backend):")
+    result = nox(repository, "-s", "release_check")
+    assert result.returncode != 0
+    assert "texts are still the template's" in result.stdout
 
 
 def test_release_is_refused_for_another_tag(finished: Path) -> None:

@@ -73,7 +73,7 @@ class Database:
         self._name = f"path=<{path}>"
         self._lock = threading.RLock()
         # TODO(backend): connect, with time-outs; create what the store needs, from many processes at once if need be.
-        with self._errors(self._name):
+        with self._errors("opening"):
             self._sql = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
             try:
                 self._open()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from conformance import records
 from conformance.package import SessionCorruptError, SessionManager, SessionRepository, SessionUnavailableError
+from conformance.scripted_model import scripted_agent
 from strands.types.exceptions import SessionException
 
 LOCK = """
@@ -30,7 +31,16 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "connection_string",
-    ["postgres://user:hunter2@host/db", "sqlite://host/path", "sqlite://", "sqlite:///", "  ", "a\x00b.db", ":memory:"],
+    [
+        "postgres://user:hunter2@host/db",
+        "sqlite://host/path",
+        "sqlite://",
+        "sqlite:///",
+        "",
+        "  ",
+        "a\x00b.db",
+        ":memory:",
+    ],
 )
 def test_malformed_connection_string(connection_string: str) -> None:
     """What is neither a path nor sqlite:///path is refused before anything is opened, without its password."""
@@ -153,6 +163,27 @@ def test_closed(file: Path) -> None:
     repository.close()
     with pytest.raises(SessionException, match="closed"):
         repository.read_session("s")
+
+
+def test_what_a_turn_writes(file: Path) -> None:
+    """With 1,000 messages and 100 kB of state that did not change, a turn writes what the second turn wrote."""
+    statements: list[str] = []  # as SQLite runs them, with the values in them
+    sizes: list[int] = []
+    with SessionManager("s", str(file)) as manager:
+        agent = scripted_agent(manager, state={"notes": "x" * 100_000})
+        manager.session_repository._database.get()._sql.set_trace_callback(statements.append)
+        for _ in range(2):
+            statements.clear()
+            agent("x" * 500)
+            sizes.append(sum(map(len, statements)))
+        for number in range(1000):
+            text = {"role": "user", "content": [{"text": "x" * 500}], "tracking_id": f"message-{number}"}
+            manager.append_message(text, agent)
+        statements.clear()
+        agent("x" * 500)
+        sizes.append(sum(map(len, statements)))
+    assert 500 < sizes[2] < 10_000
+    assert sizes[2] <= 1.2 * sizes[1]
 
 
 def named(path: Path) -> str:
