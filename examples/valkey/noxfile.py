@@ -39,13 +39,13 @@ def found(python: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def todos() -> list[str]:
-    """The bodies that are still the template's, each with its place and what to do."""
+def todos(kind: str) -> list[str]:
+    """The bodies ("backend") or texts ("text") that are still the template's, each with its place and what to do."""
     return [
-        f"{file}:{number}: {line.partition('TODO(backend):')[2].strip()}"
-        for file in sorted([*Path("src").rglob("*.py"), *Path("tests").glob("*.py")])
+        f"{file}:{number}: {line.partition(f'TODO({kind}):')[2].removesuffix('-->').strip()}"
+        for file in sorted([*Path("src").rglob("*.py"), *Path("tests").glob("*.py"), *Path().glob("*.md")])
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
-        if "TODO(backend):" in line
+        if f"TODO({kind}):" in line
     ]
 
 
@@ -124,17 +124,18 @@ def cluster(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def todo(session: nox.Session) -> None:
-    """List the bodies that are still the template's: you replace them."""
-    left = todos()
-    print(*left, f"{len(left)} left to replace." if left else "Nothing left: every body is yours.", sep="\n")
+    """List the bodies and the texts that are still the template's: you replace them."""
+    bodies, texts = todos("backend"), todos("text")
+    print(*bodies, f"{len(bodies)} bodies left to replace." if bodies else "Every body is yours.", sep="\n")
+    print(*texts, f"{len(texts)} texts left to rewrite." if texts else "Every text is yours.", sep="\n")
 
 
 @nox.session(python=False)
 def release_check(session: nox.Session) -> None:
     """Refuse to release what is not ready; `nox -s release_check -- v0.1.0` compares the tag as well."""
     version, reasons = PROJECT["project"]["version"], []
-    if left := todos():
-        reasons.append(f"{len(left)} bodies are still the template's: `nox -s todo` lists them, replace them first")
+    if left := [*todos("backend"), *todos("text")]:
+        reasons.append(f"{len(left)} bodies or texts are still the template's: `nox -s todo` lists them")
     if not re.search(rf"^## {re.escape(version)}\b", Path("CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE):
         reasons.append(f"CHANGELOG.md has no entry for {version}: add `## {version}` and what it brings")
     if session.posargs and session.posargs[0].removeprefix("v") != version:
@@ -150,4 +151,4 @@ def say_what_ran() -> None:
     if passed:
         missing = ", ".join(python for python in PYTHONS if not found(python))
         print(f"\nThe tests passed on Python {', '.join(passed)}; not on this machine: {missing or 'none'}.")
-        print(f"Next: `nox -s {'todo` lists the bodies to replace' if todos() else 'release_check`'}.")
+        print(f"Next: `nox -s {'todo` lists what to replace' if todos('backend') else 'release_check`'}.")

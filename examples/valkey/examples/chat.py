@@ -97,10 +97,8 @@ def chat(sessions: ValkeySessionManager, model: Model | str | None) -> None:
 def show(sessions: ValkeySessionManager) -> None:
     """Print the records of the session."""
     print(f"Session {sessions.session_id}:")
-    for agent_id in sessions.list_agents():
-        print(f"  Agent {agent_id}:")
-        for msg in sessions.list_messages(agent_id=agent_id):
-            print(f"    {msg.message_id:3}  {msg.created_at}  {msg.message['role']:9}  {text_of(msg.message)}")
+    for msg in sessions.list_messages(agent_id="chat"):
+        print(f"  {msg.message_id:3}  {msg.created_at}  {msg.message['role']:9}  {text_of(msg.message)}")
 
 
 def main() -> None:

@@ -79,7 +79,11 @@ class SessionInspection:
         session = self._session(session_id)
         if agent_id is not None:
             return session, agent_id
-        agents = sorted(self._agents if session == self.session_id else []) or self.list_agents(session)
+        agents = sorted(self._agents if session == self.session_id else [])
+        try:
+            agents = agents or self.list_agents(session)
+        except NotImplementedError as error:
+            raise ValueError(f"session_id=<{session}> | agent_id is needed: this store does not list agents") from error
         if len(agents) != 1:
             found = ", ".join(agents) or "none"
             raise ValueError(f"session_id=<{session}> | agent_id is needed, the agents are: {found}")

@@ -2,6 +2,7 @@
 """Saving one agent: captured where it runs, written beside the event loop, in order, and healed after a failure."""
 
 import logging
+import weakref
 from functools import partial
 
 from strands.types.agent import LocalAgent
@@ -20,16 +21,24 @@ class AgentSaver:
     """Keeps the store equal to one agent, and refuses once somebody else writes to it.
 
     Attributes:
+        agent: The agent, as a weak reference.
         log: What is known to be stored of the agent.
     """
 
-    def __init__(self, repository: LogRepository, session_id: str, agent_id: str) -> None:
+    def __init__(self, repository: LogRepository, session_id: str, agent: LocalAgent) -> None:
+        agent_id = agent.agent_id
+        self.agent = weakref.ref(agent)
         self.log = AgentLog(session_id, agent_id)
         self._name = f"session_id=<{session_id}>, agent_id=<{agent_id}>"
         self._repository = repository
         self._writer = Writer()
         self._unsure: Save | None = None  # a save whose reply was lost, or never came
         self._refused: SessionConflictError | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether another writer changed the agent, so that nothing is written any more."""
+        return self._refused is not None
 
     def save(self, agent: LocalAgent, *, everything: bool, redacted: Message | None = None) -> None:
         """Write what changed, and wait for it.

@@ -23,10 +23,10 @@ def find_connection_string(given: str | None, default: str | None = None) -> str
     """Return the connection string: the one given, else the environment's, else the default.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is none, or an empty one is given.
     """
-    found = given or os.environ.get(CONNECTION_VARIABLE) or default
-    if found is None:
+    found = given if given is not None else os.environ.get(CONNECTION_VARIABLE) or default
+    if not found:
         raise ValueError(f"no connection string | pass connection_string or set {CONNECTION_VARIABLE}")
     return found
 

@@ -160,15 +160,15 @@ class ValkeySessionManager(SessionInspection, SessionManager[LocalAgent]):
         """
         agent_id = agent.agent_id
         check_ids(agent_id=agent_id)
-        if agent_id in self._agents:
+        if agent_id in self._agents and not self._agents[agent_id].is_refused:
             raise SessionException(f"agent_id=<{agent_id}> | the `agent_id` of an agent must be unique in a session")
-        saver = AgentSaver(self.session_repository, self.session_id, agent_id)
+        saver = AgentSaver(self.session_repository, self.session_id, agent)
         stored = None if self._is_new else self.session_repository.read_log(self.session_id, agent_id)
         if stored is None:
             try:
                 saver.save(agent, everything=True)
             except SessionConflictError:  # another process started on the same session, and was faster
-                saver = AgentSaver(self.session_repository, self.session_id, agent_id)
+                saver = AgentSaver(self.session_repository, self.session_id, agent)
                 stored = self.session_repository.read_log(self.session_id, agent_id)
         if stored is not None:
             logger.debug("session_id=<%s>, agent_id=<%s> | restoring agent", self.session_id, agent_id)
@@ -236,9 +236,12 @@ class ValkeySessionManager(SessionInspection, SessionManager[LocalAgent]):
     def _saver(self, agent: LocalAgent) -> AgentSaver:
         if self._closed:
             raise SessionException(f"session_id=<{self.session_id}> | the session manager is closed; make a new one")
-        if agent.agent_id not in self._agents:
+        saver = self._agents.get(agent.agent_id)
+        if saver is None:
             raise SessionException(f"agent_id=<{agent.agent_id}> | the agent was not built with this session manager")
-        return self._agents[agent.agent_id]
+        if saver.agent() is not agent:
+            raise SessionConflictError(f"agent_id=<{agent.agent_id}> | another agent took this one's place; use that")
+        return saver
 
     def _multi_agent_writer(self, source: MultiAgentBase) -> _executor.Writer:
         check_ids(multi_agent_id=source.id)

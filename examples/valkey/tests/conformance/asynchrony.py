@@ -207,30 +207,31 @@ class Asynchrony(Cases):
     @requires("forks")
     @hint("After a fork the child opens a connection and threads of its own: the parent's are not there, or shared.")
     def test_fork(self, backend: Backend, new_agent: NewAgent, reopen: Reopen, session_id: str) -> None:
-        """L: a manager that was used before a fork works in parent and child, as under a forking web server."""
+        """L: a manager that was used before a fork works in parent and child at once, as under a web server."""
         command = [sys.executable, "-c", FORK, str(Path(__file__).parents[1]), repr(backend.options()), session_id]
         result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert (result.returncode, result.stdout) == (0, "child 0\n"), result.stderr
-        assert len(new_agent(agent_id="parent").messages) == 4
-        assert len(new_agent(agent_id="child").messages) == 2
+        assert len(new_agent(agent_id="parent").messages) == 42
+        assert len(new_agent(agent_id="child").messages) == 40
 
 
 FORK = """
 import os, sys
+from ast import literal_eval
 sys.path.insert(0, sys.argv[1])
 from conformance.package import SessionManager
 from conformance.scripted_model import scripted_agent
-manager = SessionManager(sys.argv[3], **eval(sys.argv[2]))
-def talk(agent_id):
-    agent = scripted_agent(manager, agent_id=agent_id)
-    agent("hi")
-    return agent
-parent = talk("parent")
+manager = SessionManager(sys.argv[3], **literal_eval(sys.argv[2]))
+def talk(agent, turns):
+    for turn in range(turns):
+        agent(f"turn {turn}")
+parent = scripted_agent(manager, agent_id="parent")
+talk(parent, 1)
 pid = os.fork()
 if pid == 0:
-    talk("child")
+    talk(scripted_agent(manager, agent_id="child"), 20)
     os._exit(0)
+talk(parent, 20)
 print("child", os.waitpid(pid, 0)[1])
-parent("still here")
 manager.close()
 """

@@ -141,7 +141,7 @@ class Identifiers(Cases):
 
     @sessions
     @pytest.mark.parametrize("template", [*HOSTILE, *EMPTY, *NOT_TEXT])
-    @hint("Check ids first, in every method, and raise ValueError: `_records.check_id` does.")
+    @hint("Check ids first, in every method, and raise ValueError: `_records.check_ids` does.")
     def test_malformed_session_id(self, backend: Backend, repository: Any, session_id: str, template: Any) -> None:
         """H2, H3: a session id that is a path, blank, a control character or no text is a ValueError everywhere."""
         bad = template.replace("{}", session_id) if isinstance(template, str) else template
@@ -153,7 +153,7 @@ class Identifiers(Cases):
 
     @messages
     @pytest.mark.parametrize("template", [*HOSTILE, *EMPTY, *NOT_TEXT])
-    @hint("Check ids first, in every method, and raise ValueError: `_records.check_id` does.")
+    @hint("Check ids first, in every method, and raise ValueError: `_records.check_ids` does.")
     def test_malformed_session_id_of_records(
         self, backend: Backend, repository: Any, session_id: str, template: Any
     ) -> None:
@@ -174,7 +174,7 @@ class Identifiers(Cases):
 
     @messages
     @pytest.mark.parametrize("template", [*HOSTILE, *EMPTY, *NOT_TEXT])
-    @hint("Check ids first, in every method, and raise ValueError: `_records.check_id` does.")
+    @hint("Check ids first, in every method, and raise ValueError: `_records.check_ids` does.")
     def test_malformed_agent_id(self, repository: Any, reopen: Reopen, session_id: str, template: Any) -> None:
         """H2, H3: a malformed agent id is a ValueError everywhere, and touches no record."""
         create(repository, session_id, message(0, "as it was"))
@@ -251,6 +251,9 @@ class Identifiers(Cases):
         longest = new_session_id(short + "x" * (512 - len(short.encode())))
         create(repository, longest, message(0, "longest"), agent_id=longest)
         assert texts(reopen().list_messages(longest, longest)) == ["longest"]
+        # A store that cuts ids off would take this one for the same.
+        assert reopen().read_session(longest[:-1] + "y") is None
+        assert reopen().read_agent(longest, longest[:-1] + "y") is None
         for call in (
             lambda: repository.create_session(session(longest + "x")),
             lambda: repository.read_session(longest + "x"),

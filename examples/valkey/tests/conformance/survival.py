@@ -252,6 +252,12 @@ class Survival(Cases):
         assert_same_agent(third, first)
         third("third")
         assert_same_agent(new_agent(), third)
+        fourth = new_agent(session_manager=manager)  # the manager of the refused one serves a new one
+        assert_same_agent(fourth, third)
+        fourth("fourth")
+        assert_same_agent(new_agent(), fourth)
+        with pytest.raises(package.SessionConflictError):
+            second("and the refused one stays refused")
 
     @quick
     @messages
