@@ -1,5 +1,6 @@
 """The session repository: sessions, agents and messages as rows of PostgreSQL."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, TypedDict
 from uuid import uuid4
@@ -105,8 +106,8 @@ class {== class_prefix ==}SessionRepository(LogRepository):
             How many there were.
         """
         deleted = 0
-        while found := self._count("expired sessions", statements.PRUNE, {"batch_size": batch_size}):
-            deleted += found
+        while found := self._fetch("expired sessions", statements.PRUNE, {"batch_size": batch_size}):
+            deleted += len(found)
         return deleted
 
     # -- Sessions ----------------------------------------------------------------------------------------------------
@@ -119,9 +120,9 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         """
         name = check_ids(session_id=session.session_id)
         values = {"session_id": session.session_id, "ttl": self._ttl, **session_columns(session)}
-        ((written, version),) = self._fetch(name, statements.CREATE_SESSION, values)
+        ((written, version),), repeated = self._run(name, statements.CREATE_SESSION, values)
         self._check_schema(name, version)
-        if not written:
+        if not written and not (repeated and self.read_session(session.session_id) == session):
             raise SessionConflictError(f"{name} | the session exists already")
         return session
 
@@ -225,7 +226,8 @@ class {== class_prefix ==}SessionRepository(LogRepository):
             SessionNotFoundError: If there is no such session.
         """
         name = check_ids(session_id=session_id)
-        if not self._count(name, statements.DELETE_SESSION, {"session_id": session_id}):
+        deleted, repeated = self._run(name, statements.DELETE_SESSION, {"session_id": session_id})
+        if not deleted and not repeated:
             raise SessionNotFoundError(f"{name} | the session does not exist")
 
     def list_sessions(self, prefix: str = "", *, page_size: int = 100, **kwargs: Any) -> Iterator[Session]:
@@ -264,10 +266,11 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         state, state_raw = to_columns(multi_agent.serialize_state(), name)
         values: dict[str, Any] = {"session_id": session_id, "multi_agent_id": multi_agent.id, "ttl": self._ttl}
         values |= {"state": state, "state_raw": state_raw}
-        ((written, sessions),) = self._fetch(name, statements.CREATE_MULTI_AGENT, values)
+        ((written, sessions),), repeated = self._run(name, statements.CREATE_MULTI_AGENT, values)
         if not sessions:
             raise SessionNotFoundError(f"{name} | the session does not exist, or has expired")
-        if not written:
+        stored = self._fetch(name, statements.READ_MULTI_AGENT, values) if repeated else []
+        if not written and stored != [(state or state_raw,)]:
             raise SessionConflictError(f"{name} | the graph or swarm exists already")
 
     def read_multi_agent(self, session_id: str, multi_agent_id: str, **kwargs: Any) -> dict[str, Any] | None:
@@ -354,18 +357,20 @@ class {== class_prefix ==}SessionRepository(LogRepository):
 
     def _fetch(self, name: str, statement: str, values: dict[str, Any], expected: Errors = ()) -> list[tuple[Any, ...]]:
         """Run a statement, and return its rows."""
-        query = self._query(statement)
+        return self._run(name, statement, values, expected)[0]
 
-        def execute(cursor: Cursor) -> list[tuple[Any, ...]]:
+    def _run(
+        self, name: str, statement: str, values: dict[str, Any], expected: Errors = ()
+    ) -> tuple[list[tuple[Any, ...]], bool]:
+        """Run a statement, and return its rows and whether it was repeated: then it may meet what it did before."""
+        query, attempts = self._query(statement), itertools.count()
+
+        def execute(cursor: Cursor) -> tuple[list[tuple[Any, ...]], bool]:
+            repeated = next(attempts) > 0
             # In binary, since the driver reads times as text only where the caller's DateStyle is ISO.
-            return cursor.execute(query, values, prepare=False, binary=True).fetchall()
+            return cursor.execute(query, values, prepare=False, binary=True).fetchall(), repeated
 
         return self._server.run(name, execute, expected)
-
-    def _count(self, name: str, statement: str, values: dict[str, Any]) -> int:
-        """Run a statement, and return how many rows it changed."""
-        query = self._query(statement)
-        return self._server.run(name, lambda cursor: cursor.execute(query, values, prepare=False).rowcount)
 
     def _write(self, name: str, statement: str, values: dict[str, Any]) -> None:
         """Run a statement that answers with how many records it replaced."""

@@ -39,7 +39,7 @@ SELECT m.version, s.session_type, s.created_at, s.created_at_raw, s.updated_at, 
 FROM (SELECT max(version) AS version FROM {{schema}}.migrations) AS m
 LEFT JOIN {{schema}}.sessions s ON s.session_id = %(session_id)s AND {ALIVE}"""
 
-DELETE_SESSION = f"DELETE FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE}"
+DELETE_SESSION = f"DELETE FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE} RETURNING 1"
 
 LIST_SESSIONS = f"""
 SELECT s.session_id, s.session_type, s.created_at, s.created_at_raw, s.updated_at, s.updated_at_raw
@@ -49,7 +49,8 @@ ORDER BY s.session_id LIMIT %(page_size)s"""
 
 PRUNE = """
 DELETE FROM {schema}.sessions WHERE session_id IN (
-  SELECT session_id FROM {schema}.sessions WHERE expires_at <= now() LIMIT %(batch_size)s FOR UPDATE SKIP LOCKED)"""
+  SELECT session_id FROM {schema}.sessions WHERE expires_at <= now() LIMIT %(batch_size)s FOR UPDATE SKIP LOCKED
+) RETURNING 1"""
 
 _AGENT_VALUES = """%(new_version)s, %(restores)s, %(restores_after)s, %(state)s, %(state_raw)s, %(manager)s,
   %(manager_raw)s, %(internal)s, %(internal_raw)s"""
