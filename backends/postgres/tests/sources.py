@@ -20,7 +20,7 @@ def by_connection_string(connection_string: str) -> Iterator[Options]:
 @contextmanager
 def by_pool(connection_string: str, **options: Any) -> Iterator[Options]:
     """Open a pool."""
-    with ConnectionPool(connection_string, min_size=1, **options) as pool:
+    with ConnectionPool(connection_string, **{"min_size": 1, "max_size": 8, **options}) as pool:
         pool.wait()
         yield {"pool": pool}
 
