@@ -69,7 +69,7 @@ def test_sentinel(new_server: NewServer) -> None:
     with SessionManager("s", client=client) as manager:
         live = scripted_agent(manager)
         live("one")
-        assert client.wait(1, 10_000) == 1, "the replica does not follow"
+        wait_for(lambda: replica.client().hgetall("session:s") == client.hgetall("session:s"))
         primary.stop()
 
         def is_through() -> bool:
