@@ -69,7 +69,7 @@ class Server:
             self._source = BorrowedConnection(_check_pool(pool))
         else:
             url = _check_url(find_connection_string(connection_string))
-            self._source = SharedConnection((url, seconds), lambda: _open_pool(url, seconds), ConnectionPool.close)
+            self._source = SharedConnection((url, seconds), lambda: _open_pool(url, seconds), _close_pool)
 
     def close(self) -> None:
         """Give the pool back. One that the caller passed in stays open, and so does an engine."""
@@ -208,6 +208,10 @@ def _open_pool(url: str, seconds: float) -> ConnectionPool[Any]:
     )
     pool.open()
     return pool
+
+
+def _close_pool(pool: ConnectionPool[Any]) -> None:
+    pool.close(timeout=1)  # a thread that waits for a server that does not answer ends by itself, later
 
 
 def _check_url(url: str) -> str:
