@@ -104,7 +104,12 @@ class {== class_prefix ==}SessionRepository(LogRepository):
 
         Returns:
             How many there were.
+
+        Raises:
+            ValueError: If `batch_size` is not positive.
         """
+        if batch_size < 1:
+            raise ValueError(f"batch_size=<{batch_size}> | must be at least 1")
         deleted = 0
         while found := self._fetch("expired sessions", statements.PRUNE, {"batch_size": batch_size}):
             deleted += len(found)
