@@ -80,6 +80,7 @@ WRITES: dict[str, Callable[[Any], Any]] = {
     "update_message": lambda repository: repository.update_message("s", AGENT_ID, message(0, "new")),
     "create_multi_agent": lambda repository: repository.create_multi_agent("s", Orchestrator("new")),
     "update_multi_agent": lambda repository: repository.update_multi_agent("s", Orchestrator("graph")),
+    "delete_session": lambda repository: repository.delete_session("s"),
 }
 
 
@@ -87,12 +88,13 @@ WRITES: dict[str, Callable[[Any], Any]] = {
 def test_lost_reply(new_server: NewServer, write: str) -> None:
     """The reply to a write is lost after the server has executed it: it is repeated, and recognised."""
     server = new_server()
+    use_everything(connection_string=server.url)  # the server has to know the scripts: that reply is not the one to lose
     with SessionRepository(server.url) as repository:
         create(repository, "s", message(0))
         repository.create_multi_agent("s", Orchestrator("graph"))
     with Wire(HOST, server.port) as wire, SessionRepository(f"valkey://{HOST}:{wire.port}") as repository:
         repository.read_session("s")
-        # What updates reads first, and that reply is not the one to lose.
+        # Nor is that of the read that an update begins with.
         wire.lose_reply(after=1 if write in ("update_agent", "update_message") else 0)
         WRITES[write](repository)
         assert not wire.loses_reply, "no reply was lost"
@@ -103,7 +105,7 @@ def test_lost_reply_in_a_turn(new_server: NewServer) -> None:
     server = new_server()
     with Wire(HOST, server.port) as wire, SessionManager("s", f"valkey://{HOST}:{wire.port}") as manager:
         live = scripted_agent(manager)
-        live("one")
+        live("one")  # from here on the server knows the scripts
         for change in ("two", "three"):
             wire.lose_reply()
             live(change)

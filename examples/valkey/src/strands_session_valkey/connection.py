@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
@@ -52,7 +53,7 @@ class Server:
         """The client."""
         return self._client.get()
 
-    def run(self, script: Script, name: str, key: str, *arguments: str | int) -> Any:
+    def run(self, script: Script, name: str, key: str, *arguments: str | int, repeated: Script | None = None) -> Any:
         """Run a script on one session.
 
         Args:
@@ -60,20 +61,23 @@ class Server:
             name: What it reads or writes, for errors.
             key: The session's key.
             *arguments: What the script takes.
+            repeated: What to run in its place if the connection breaks, by default the same script.
         """
         # Encoded here: the caller's client may have another encoding.
         encoded = [key.encode(), *(str(argument).encode() for argument in arguments)]
 
-        def evaluate(client: Any) -> Any:
+        def evaluate(script: Script, client: Any) -> Any:
             try:
                 return client.evalsha(script.digest, 1, *encoded)
             except exceptions.NoScriptError:  # a new server, or one whose scripts were flushed
                 return client.eval(script.text, 1, *encoded)
 
-        return self.call(name, evaluate)
+        return self.call(name, partial(evaluate, script), partial(evaluate, repeated or script))
 
-    def call(self, name: str, command: Callable[[Client], Answer]) -> Answer:
-        """Send a command, and once more if the connection turns out to be broken.
+    def call(
+        self, name: str, command: Callable[[Client], Answer], repeated: Callable[[Client], Answer] | None = None
+    ) -> Answer:
+        """Send a command, and once more, or another one in its place, if the connection turns out to be broken.
 
         Raises:
             SessionCorruptError: If the key holds something else than a session.
@@ -86,7 +90,7 @@ class Server:
             except (exceptions.AuthenticationError, exceptions.BusyLoadingError, exceptions.MaxConnectionsError):
                 raise
             except exceptions.ConnectionError:
-                return command(client)
+                return (repeated or command)(client)
 
     def get(self, name: str, key: str, field: str) -> bytes | str | None:
         """Return one field of a hash.

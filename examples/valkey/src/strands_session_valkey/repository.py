@@ -216,7 +216,8 @@ class ValkeySessionRepository(LogRepository):
             SessionNotFoundError: If there is no such session.
         """
         name = check_ids(session_id=session_id)
-        _check(self._server.run(scripts.DELETE, name, self._key(session_id)), name)
+        key = self._key(session_id)
+        _check(self._server.run(scripts.DELETE, name, key, repeated=scripts.DELETE_AGAIN), name)
 
     def list_sessions(self, prefix: str = "", *, page_size: int = 100, **kwargs: Any) -> Iterator[Session]:
         """Iterate over the sessions whose ids start with a prefix, in no particular order.

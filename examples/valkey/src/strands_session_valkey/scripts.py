@@ -208,3 +208,9 @@ if redis.call('HEXISTS', KEYS[1], 'session') == 0 then return 'absent' end
 redis.call('UNLINK', KEYS[1])
 return 'done'
 """)
+
+# Whether the first request found a session is not known any more, and now there is none.
+DELETE_AGAIN = _script("""
+if redis.call('HEXISTS', KEYS[1], 'session') == 1 then redis.call('UNLINK', KEYS[1]) end
+return 'done'
+""")
