@@ -88,7 +88,7 @@ WRITES: dict[str, Callable[[Any], Any]] = {
 def test_lost_reply(new_server: NewServer, write: str) -> None:
     """The reply to a write is lost after the server has executed it: it is repeated, and recognised."""
     server = new_server()
-    use_everything(connection_string=server.url)  # the server has to know the scripts: that reply is not the one to lose
+    use_everything(connection_string=server.url)  # so that it knows the scripts: that reply is not the one to lose
     with SessionRepository(server.url) as repository:
         create(repository, "s", message(0))
         repository.create_multi_agent("s", Orchestrator("graph"))
