@@ -12,8 +12,12 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 
+# Servers refuse to run as root. This needs no other user on the machine, and no other modes of folders.
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+AS_NOBODY = ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if IS_ROOT else []
+
 # The shell becomes the server. What it leaves behind waits for the end of a pipe that only the tests hold open, and
-# then sends SIGQUIT: the server and all its processes end at once. SIGKILL would leave its shared memory behind.
+# then ends the server. On SIGQUIT, PostgreSQL takes all its processes and its shared memory with it.
 GUARD = """
 folder=$1; shift
 exec 3<&0
@@ -74,22 +78,16 @@ class Server:
 
     def _initialize(self) -> None:
         options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"]
-        command = [*as_nobody(), find_binary("initdb"), f"--pgdata={self.folder / 'data'}", *options]
+        command = [*AS_NOBODY, find_binary("initdb"), f"--pgdata={self.folder / 'data'}", *options]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stderr
 
     def _start(self, port: int) -> bool:
         self.port = port
         settings = [f"--{name}={value}" for name, value in self._settings.items()]
-        command = [*as_nobody(), find_binary("postgres"), "-D", str(self.folder / "data"), f"--port={port}", *settings]
-        with (self.folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                ["/bin/sh", "-c", GUARD, "sh", str(self.folder), *command],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for the tests: they stop the server
-            )
+        self._process = start(
+            self.folder, find_binary("postgres"), "-D", str(self.folder / "data"), f"--port={port}", *settings
+        )
         while not self._is_ready():
             if self._process.poll() is not None:
                 taken = "Address already in use" in self._log()
@@ -111,9 +109,21 @@ class Server:
         return (self.folder / "log").read_text(errors="replace")
 
 
-def as_nobody() -> list[str]:
-    """How a command is run as a user other than root, whom PostgreSQL refuses: without adding one to the machine."""
-    return ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
+def start(folder: Path, *command: str) -> "subprocess.Popen[bytes]":
+    """Start a server that writes its log into a folder. When its standard input is closed, both are gone.
+
+    Args:
+        folder: The folder, of which nothing is left afterwards unless "keep" is written to the standard input.
+        *command: The program and its arguments.
+    """
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(
+            ["/bin/sh", "-c", GUARD, "sh", str(folder), *AS_NOBODY, *command],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for the tests: they stop the server
+        )
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
