@@ -112,7 +112,7 @@ class Server:
         deadline = time.monotonic() + self._seconds
         while True:
             try:
-                connection = pool.getconn(timeout=min(_PATIENCE, self._seconds))
+                connection = pool.getconn(timeout=min(_PATIENCE, self._seconds / 2))
                 break
             except PoolTimeout:
                 # The pool does not say why it has no connection. Trying to make one does: all are busy, if that works.
