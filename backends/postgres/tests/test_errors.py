@@ -109,11 +109,12 @@ def test_spellings(server: Server) -> None:
     ],
     ids=["refused", "no such host", "no such socket", "refused, as libpq spells it"],
 )
-def test_unreachable(connection_string: str) -> None:
+@pytest.mark.parametrize("timeout", [0.5, 30])
+def test_unreachable(connection_string: str, timeout: float) -> None:
     """A server that is not there is an error long before the time is up, with its cause and without a password."""
     start = time.monotonic()
-    with pytest.raises(SessionUnavailableError, match="session_id=<s>") as raised:
-        SessionManager("s", connection_string.format(port=free_port()))
+    with pytest.raises(SessionUnavailableError, match=r"session_id=<s>.*(refused|resolve|No such file)") as raised:
+        SessionManager("s", connection_string.format(port=free_port()), timeout=timeout)
     assert time.monotonic() - start < 15
     assert isinstance(raised.value.__cause__, psycopg.Error)
     assert_no_password(raised.value)
@@ -159,11 +160,11 @@ def test_server_that_never_answers(server: Server) -> None:
     with socket.create_server((HOST, 0)) as listener:
         start = time.monotonic()
         with pytest.raises(SessionUnavailableError, match=r"session_id=<s>.*timeout"):
-            SessionManager("s", f"postgresql://{HOST}:{listener.getsockname()[1]}/db", timeout=3)
+            SessionManager("s", f"postgresql://{HOST}:{listener.getsockname()[1]}/db", timeout=1)
         assert time.monotonic() - start < 15
     with Wire(HOST, server.port) as wire:
         url = make_conninfo(server.url, host=HOST, port=wire.port)
-        with SessionManager("silent", url, timeout=3) as used:
+        with SessionManager("silent", url, timeout=1) as used:
             live = scripted_agent(used)
             wire.fall_silent()
             start = time.monotonic()

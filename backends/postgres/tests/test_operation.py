@@ -85,7 +85,7 @@ def test_terminated_between_two_turns(server: Server, through: dict[str, Any], s
 
 def test_turn_while_the_server_is_down(server: Server, through: dict[str, Any], session_id: str) -> None:
     """A turn while the server is down is an error. What it left unsaved is saved by the next one."""
-    with SessionManager(session_id, **through, timeout=5) as manager:
+    with SessionManager(session_id, **through, timeout=2) as manager:
         live = scripted_agent(manager)
         live("one")
         server.stop(keep=True)
