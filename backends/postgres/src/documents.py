@@ -13,7 +13,7 @@ from typing import Any, cast
 from strands.types.session import Session, SessionAgent, SessionMessage
 
 from ._layout import LAST_ID, wanted
-from ._records import check_ids, decode_agent, decode_messages, encode
+from ._records import check_ids, decode, decode_agent, decode_all, encode, message_name
 from .errors import SessionCorruptError
 
 # What may need the text column. A closer look tells: somebody may just write about NaN.
@@ -62,14 +62,15 @@ def time_to_columns(text: str) -> tuple[datetime | None, str | None]:
         return None, text
     if time.tzinfo is None or not 1 < time.year < 9999:  # another time zone may lead out of the calendar
         return None, text
-    return time, None if time_from_columns(time, None) == text else text
+    in_utc = time.astimezone(timezone.utc).replace(tzinfo=None)
+    return time, None if time_from_columns(in_utc, None) == text else text
 
 
-def time_from_columns(time: datetime | None, text: str | None) -> str:
-    """Return the ISO time that `time_to_columns` took apart."""
-    if text is not None or time is None:
+def time_from_columns(in_utc: datetime | None, text: str | None) -> str:
+    """Return the ISO time that `time_to_columns` took apart. UTC as such a column has no zone: that reads faster."""
+    if text is not None or in_utc is None:
         return text or ""
-    return time.astimezone(timezone.utc).isoformat()
+    return f"{in_utc.isoformat()}+00:00"
 
 
 def session_columns(session: Session) -> dict[str, Any]:
@@ -145,16 +146,24 @@ def message_columns(messages: list[SessionMessage], session_id: str, agent_id: s
 
 
 def messages_from_columns(rows: list[tuple[Any, ...]], session_id: str, agent_id: str) -> list[SessionMessage]:
-    """Return the messages of rows: id, message, replacement, and times.
+    """Return the messages of rows: id, message, whether it is redacted, and times.
 
     Raises:
         SessionCorruptError: If one cannot be read.
     """
-    texts = []
-    for message_id, message, redacted, *times in rows:
-        text = f'{{"message":{message},"redact_message":{"null" if redacted is None else redacted},{_times(*times)}'
-        texts.append((message_id, text))
-    return decode_messages(texts, session_id, agent_id)
+    documents: list[Any] = decode_all(
+        [row[1] for row in rows], lambda index: message_name(session_id, agent_id, rows[index][0])
+    )
+    messages = []
+    for document, row in zip(documents, rows, strict=True):
+        message_id, text, is_redacted, created, created_raw, updated, updated_raw = row
+        created_at = time_from_columns(created, created_raw)
+        is_as_created = updated == created and updated_raw == created_raw
+        updated_at = created_at if is_as_created else time_from_columns(updated, updated_raw)
+        # A redacted message is its replacement: two objects, as the SDK makes them.
+        replacement: Any = decode(text, "") if is_redacted else None
+        messages.append(SessionMessage(document, message_id, replacement, created_at, updated_at))
+    return messages
 
 
 def _times(created: datetime | None, created_raw: str | None, updated: datetime | None, updated_raw: str | None) -> str:

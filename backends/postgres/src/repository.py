@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any, TypedDict
 from uuid import uuid4
 
@@ -353,7 +354,8 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         rows = self._fetch(name, statements.RESTORE, {"session_id": session_id, "agent_id": agent_id})
         if not rows:
             return None
-        _, state, manager, *times, internal, version, last = rows[0]
+        rows.sort(key=itemgetter(0))
+        _, state, _, *times, manager, internal, version, last = rows[0]
         agent = agent_from_columns((state, manager, internal, *times), session_id, agent_id)
         messages = messages_from_columns([row[:7] for row in rows[1:]], session_id, agent_id)
         return StoredLog(agent, version, messages, 0 if last is None else last + 1)

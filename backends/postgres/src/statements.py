@@ -34,15 +34,20 @@ WITH expired AS (
 )
 SELECT (SELECT count(*) FROM written), (SELECT max(version) FROM {schema}.migrations)"""
 
+# In UTC, whatever the time zone of the connection is.
+_TIMES = """{t}.created_at AT TIME ZONE 'UTC', {t}.created_at_raw, {t}.updated_at AT TIME ZONE 'UTC',
+  {t}.updated_at_raw"""
+_SESSION_TIMES, _AGENT_TIMES, _MESSAGE_TIMES = (_TIMES.replace("{t}", table) for table in "sam")
+
 READ_SESSION = f"""
-SELECT m.version, s.session_type, s.created_at, s.created_at_raw, s.updated_at, s.updated_at_raw
+SELECT m.version, s.session_type, {_SESSION_TIMES}
 FROM (SELECT max(version) AS version FROM {{schema}}.migrations) AS m
 LEFT JOIN {{schema}}.sessions s ON s.session_id = %(session_id)s AND {ALIVE}"""
 
 DELETE_SESSION = f"DELETE FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE} RETURNING 1"
 
 LIST_SESSIONS = f"""
-SELECT s.session_id, s.session_type, s.created_at, s.created_at_raw, s.updated_at, s.updated_at_raw
+SELECT s.session_id, s.session_type, {_SESSION_TIMES}
 FROM {{schema}}.sessions s
 WHERE s.session_id >= %(prefix)s AND s.session_id > %(after)s AND starts_with(s.session_id, %(prefix)s) AND {ALIVE}
 ORDER BY s.session_id LIMIT %(page_size)s"""
@@ -124,7 +129,7 @@ READ_AGENT = f"""
 SELECT coalesce(a.state::text, a.state_raw),
   coalesce(a.conversation_manager_state::text, a.conversation_manager_state_raw),
   coalesce(a.internal_state::text, a.internal_state_raw),
-  a.created_at, a.created_at_raw, a.updated_at, a.updated_at_raw, a.version
+  {_AGENT_TIMES}, a.version
 FROM {{schema}}.agents a JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}"""
 
 LIST_AGENTS = f"""
@@ -151,15 +156,15 @@ WITH written AS (
 ), {_EXTEND_IF_TTL}
 SELECT count(*) FROM written"""
 
-_MESSAGE = """m.message_id, coalesce(m.message::text, m.message_raw),
-  coalesce(m.redact_message::text, m.redact_message_raw),
-  m.created_at, m.created_at_raw, m.updated_at, m.updated_at_raw"""
+_MESSAGE = f"""m.message_id, coalesce(m.message::text, m.message_raw),
+  num_nonnulls(m.redact_message, m.redact_message_raw) > 0, {_MESSAGE_TIMES}"""
 
 LIST_MESSAGES = f"""
 SELECT {_MESSAGE} FROM {{schema}}.messages m JOIN {{schema}}.sessions s USING (session_id)
 WHERE {_AGENT} AND message_id >= %(first)s AND {ALIVE} ORDER BY message_id LIMIT %(limit)s OFFSET %(offset)s"""
 
-# The agent comes as if it were message -1, with the last message's id after its version, and its conversation after it.
+# The agent comes as if it were message -1, with the rest of it and the last message's id behind. The rows come in any
+# order: to sort them again takes the server longer than it takes who reads them.
 RESTORE = f"""
 WITH a AS (
   SELECT a.*, (SELECT max(message_id) FROM {{schema}}.messages WHERE {_AGENT}) AS last
@@ -170,12 +175,11 @@ WITH a AS (
     AND m.message_id >= lower(run) AND m.message_id < coalesce(upper(run), 9223372036854775807)
   ORDER BY m.message_id OFFSET (SELECT restores_after FROM a)
 )
-SELECT -1::bigint, coalesce(state::text, state_raw),
-  coalesce(conversation_manager_state::text, conversation_manager_state_raw), created_at, created_at_raw, updated_at,
-  updated_at_raw, coalesce(internal_state::text, internal_state_raw), version, last FROM a
+SELECT -1::bigint, coalesce(state::text, state_raw), NULL::boolean, {_AGENT_TIMES},
+  coalesce(conversation_manager_state::text, conversation_manager_state_raw),
+  coalesce(internal_state::text, internal_state_raw), version, last FROM a
 UNION ALL
-SELECT {_MESSAGE}, NULL, NULL, NULL FROM m
-ORDER BY 1"""
+SELECT {_MESSAGE}, NULL, NULL, NULL, NULL FROM m"""
 
 # Why a save did not take place: the version of the agent, and the first id after all messages.
 EXPLAIN = f"""
