@@ -3,6 +3,7 @@
 
 from importlib.metadata import version
 
+from ._copy import SessionCopy, copy_session
 from .errors import SessionConflictError, SessionCorruptError, SessionNotFoundError, SessionUnavailableError
 from .repository import {== class_prefix ==}SessionRepository
 from .session_manager import {== class_prefix ==}SessionManager
@@ -13,8 +14,10 @@ __all__ = [
     "{== class_prefix ==}SessionManager",
     "{== class_prefix ==}SessionRepository",
     "SessionConflictError",
+    "SessionCopy",
     "SessionCorruptError",
     "SessionNotFoundError",
     "SessionUnavailableError",
     "__version__",
+    "copy_session",
 ]
