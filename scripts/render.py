@@ -22,6 +22,14 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "description": "Keeps the sessions of Strands Agents in Valkey or Redis.",
         "user_name": "Strands Session Template contributors",
     },
+    "postgres": {
+        "backend": "PostgreSQL",
+        "slug": "postgres",
+        "class_prefix": "Postgres",
+        "starting_point": "postgres",
+        "description": "Keeps the sessions of Strands Agents in PostgreSQL.",
+        "user_name": "Strands Session Template contributors",
+    },
 }
 
 

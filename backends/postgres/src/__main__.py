@@ -1,4 +1,7 @@
-"""Makes the tables: `python -m {== 'strands_session_' ~ slug ==} setup`, or prints how: `... sql`."""
+"""The command line: `python -m {== 'strands_session_' ~ slug ==} setup` makes the tables, `... sql` prints how.
+
+`... prune` deletes the sessions that have expired.
+"""
 
 import argparse
 import logging
@@ -11,11 +14,13 @@ from . import {== class_prefix ==}SessionRepository, schema
 
 def main() -> int:
     """Run the command line, and return the exit status."""
-    parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description=__doc__)
-    parser.add_argument("--schema", default="strands_sessions", help="the schema that the tables are in (%(default)s)")
+    about = "Makes the tables of {== 'strands-session-' ~ slug | replace('_', '-') ==}, and keeps them small."
+    parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description=about)
+    parser.add_argument("--schema", default=schema.DEFAULT, help="the schema that the tables are in (%(default)s)")
     commands = parser.add_subparsers(dest="command", required=True)
-    setup = commands.add_parser("setup", help="make or update the tables")
-    setup.add_argument("connection_string", nargs="?", help="by default {== slug | upper ==}_SESSION_CONNECTION")
+    for name, purpose in (("setup", "make or update the tables"), ("prune", "delete the sessions that have expired")):
+        command = commands.add_parser(name, help=purpose)
+        command.add_argument("connection_string", nargs="?", help="by default {== slug | upper ==}_SESSION_CONNECTION")
     sql = commands.add_parser("sql", help="print the SQL, for somebody who may make tables")
     sql.add_argument("--after", type=int, default=0, metavar="MIGRATION", help="the newest that the database has")
     arguments = parser.parse_args()
@@ -25,13 +30,22 @@ def main() -> int:
             sys.stdout.write(schema.script(schema.check_name(arguments.schema), arguments.after))
             return 0
         with {== class_prefix ==}SessionRepository(arguments.connection_string, schema=arguments.schema) as repository:
-            applied = repository.setup()
+            done = _setup(repository) if arguments.command == "setup" else _prune(repository)
     except (SessionException, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    done = f"applied migrations {', '.join(map(str, applied))}" if applied else "nothing to do"
-    sys.stdout.write(f"schema {arguments.schema}: {done}; the tables are up to date\n")
+    sys.stdout.write(f"schema {arguments.schema}: {done}\n")
     return 0
+
+
+def _setup(repository: {== class_prefix ==}SessionRepository) -> str:
+    applied = repository.setup()
+    done = f"applied migrations {', '.join(map(str, applied))}" if applied else "nothing to do"
+    return f"{done}; the tables are up to date"
+
+
+def _prune(repository: {== class_prefix ==}SessionRepository) -> str:
+    return f"{repository.prune_expired()} expired sessions deleted"
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ Answer = TypeVar("Answer")
 _CONNECTIONS = 32  # as many as there are threads that write
 _PATIENCE = 2.0  # seconds after which a pool that lends nothing is asked why
 _TAKEN_BACK = (errors.DeadlockDetected, errors.SerializationFailure)
-_NO_SCHEMA = (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName)
 
 
 class Engine(Protocol):
@@ -93,13 +92,12 @@ class Server:
             try:
                 with self._lend(source) as connection:
                     lent.append(connection)
+                    _check_encoding(connection, name)
                     # The caller's connection may return rows of another kind.
                     with _autocommit(connection), psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
                         return work(cursor)
             except expected:
                 raise
-            except _NO_SCHEMA as error:
-                raise missing_schema(name) from error
             except psycopg.Error as error:
                 # After a restart of the server every idle connection is broken, so there may be several. A deadlock
                 # comes from a session that is deleted while its agent saves.
@@ -174,11 +172,11 @@ def _autocommit(connection: Connection) -> Iterator[None]:
             connection.autocommit = False
 
 
-def missing_schema(name: str) -> SessionUnavailableError:
-    """Return the error for a database that has no schema of ours, or an old one."""
-    return SessionUnavailableError(
-        f"{name} | the tables are missing or old; run `python -m {__package__} setup` with a role that may create them"
-    )
+def _check_encoding(connection: Connection, name: str) -> None:
+    if connection.info.encoding != "utf-8":  # which only a caller's connection has: text would be lost, or refused
+        raise SessionUnavailableError(
+            f"{name} | the client_encoding of the connection stands for {connection.info.encoding}: it must be UTF8"
+        )
 
 
 def _open_pool(url: str, seconds: float) -> ConnectionPool[Any]:

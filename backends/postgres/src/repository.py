@@ -1,6 +1,5 @@
 """The session repository: sessions, agents and messages as rows of PostgreSQL."""
 
-import itertools
 from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any, TypedDict
@@ -16,7 +15,7 @@ from . import schema as schemas
 from . import statements
 from ._batch import Batch, LogRepository, StoredLog
 from ._records import check_count, check_ids, decode, encode
-from .connection import Cursor, Engine, Errors, Server, missing_schema
+from .connection import Engine, Server
 from .documents import (
     agent_columns,
     agent_from_columns,
@@ -26,7 +25,8 @@ from .documents import (
     session_from_columns,
     to_columns,
 )
-from .errors import SessionConflictError, SessionNotFoundError, SessionUnavailableError
+from .errors import SessionConflictError, SessionNotFoundError
+from .tables import Tables
 
 _REFUSALS = (errors.DivisionByZero, psycopg.IntegrityError)  # how a statement fails as a whole
 
@@ -63,7 +63,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         engine: Engine | None = None,
         pool: ConnectionPool[Any] | None = None,
         ttl: float | None = None,
-        schema: str = "strands_sessions",
+        schema: str = schemas.DEFAULT,
         timeout: float | None = None,
     ) -> None:
         """Prepare to connect. The first statement connects.
@@ -82,12 +82,11 @@ class {== class_prefix ==}SessionRepository(LogRepository):
             ValueError: If an argument is malformed.
         """
         self._ttl = _seconds(ttl)
-        self._schema = schemas.check_name(schema)
-        self._server = Server(connection_string, engine, pool, timeout)
+        self._tables = Tables(Server(connection_string, engine, pool, timeout), schema)
 
     def close(self) -> None:
         """Give the pool back. The last repository that shares it closes it; what was passed in stays open."""
-        self._server.close()
+        self._tables.close()
 
     def setup(self) -> list[int]:
         """Make or update the tables. Safe to call at any time, from many processes at once.
@@ -96,9 +95,10 @@ class {== class_prefix ==}SessionRepository(LogRepository):
             The numbers of the migrations that were applied: none if the tables are up to date.
 
         Raises:
-            SessionUnavailableError: If the role may not create tables, or the server does not answer.
+            SessionUnavailableError: If the role may not create tables, the server does not answer, or a newer version
+                of the package made the tables.
         """
-        return self._server.run(f"schema=<{self._schema}>", lambda cursor: schemas.apply(cursor, self._schema))
+        return self._tables.setup()
 
     def prune_expired(self, batch_size: int = 1000) -> int:
         """Delete the sessions that have expired, and are invisible already, in transactions of `batch_size` sessions.
@@ -112,7 +112,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         if batch_size < 1:
             raise ValueError(f"batch_size=<{batch_size}> | must be at least 1")
         deleted = 0
-        while found := self._fetch("expired sessions", statements.PRUNE, {"batch_size": batch_size}):
+        while found := self._tables.fetch("expired sessions", statements.PRUNE, {"batch_size": batch_size}):
             deleted += len(found)
         return deleted
 
@@ -126,8 +126,8 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         """
         name = check_ids(session_id=session.session_id)
         values = {"session_id": session.session_id, "ttl": self._ttl, **session_columns(session)}
-        ((written, version),), repeated = self._run(name, statements.CREATE_SESSION, values)
-        self._check_schema(name, version)
+        ((written, version),), repeated = self._tables.run(name, statements.CREATE_SESSION, values)
+        self._tables.check(name, version)
         if not written and not (repeated and self.read_session(session.session_id) == session):
             raise SessionConflictError(f"{name} | the session exists already")
         return session
@@ -135,8 +135,8 @@ class {== class_prefix ==}SessionRepository(LogRepository):
     def read_session(self, session_id: str, **kwargs: Any) -> Session | None:
         """Return a session, None where there is none."""
         name = check_ids(session_id=session_id)
-        ((version, *row),) = self._fetch(name, statements.READ_SESSION, {"session_id": session_id})
-        self._check_schema(name, version)
+        ((version, *row),) = self._tables.fetch(name, statements.READ_SESSION, {"session_id": session_id})
+        self._tables.check(name, version)
         return None if row[0] is None else session_from_columns(tuple(row), session_id)
 
     # -- Agents ------------------------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
     def read_agent(self, session_id: str, agent_id: str, **kwargs: Any) -> SessionAgent | None:
         """Return an agent, None where there is none."""
         name = check_ids(session_id=session_id, agent_id=agent_id)
-        rows = self._fetch(name, statements.READ_AGENT, {"session_id": session_id, "agent_id": agent_id})
+        rows = self._tables.fetch(name, statements.READ_AGENT, {"session_id": session_id, "agent_id": agent_id})
         return agent_from_columns(rows[0][:7], session_id, agent_id) if rows else None
 
     def update_agent(self, session_id: str, session_agent: SessionAgent, **kwargs: Any) -> None:
@@ -164,8 +164,9 @@ class {== class_prefix ==}SessionRepository(LogRepository):
             SessionNotFoundError: If there is no such agent.
         """
         name = check_ids(session_id=session_id, agent_id=session_agent.agent_id)
-        ids = {"session_id": session_id, "agent_id": session_agent.agent_id, "new_version": uuid4().hex}
-        self._write(name, statements.UPDATE_AGENT, {**ids, **agent_columns(session_agent, name)})
+        values: dict[str, Any] = {"session_id": session_id, "agent_id": session_agent.agent_id, "ttl": self._ttl}
+        values |= {"new_version": uuid4().hex, **agent_columns(session_agent, name)}
+        self._tables.write(name, statements.UPDATE_AGENT, values)
 
     # -- Messages ----------------------------------------------------------------------------------------------------
 
@@ -179,7 +180,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         name = check_ids(session_id=session_id, agent_id=agent_id, message_id=session_message.message_id)
         columns = message_columns([session_message], session_id, agent_id)
         ids = {"session_id": session_id, "agent_id": agent_id, "ttl": self._ttl}
-        ((found, added),) = self._fetch(name, statements.CREATE_MESSAGE, {**ids, **columns})
+        ((found, added),) = self._tables.fetch(name, statements.CREATE_MESSAGE, {**ids, **columns})
         if not found:
             raise SessionNotFoundError(f"{name} | the agent does not exist, or its session has expired")
         if added:
@@ -203,7 +204,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         name = check_ids(session_id=session_id, agent_id=agent_id, message_id=session_message.message_id)
         ids = {"session_id": session_id, "agent_id": agent_id, "new_version": uuid4().hex}
         columns = message_columns([session_message], session_id, agent_id)
-        self._write(name, statements.UPDATE_MESSAGE, {**ids, **columns})
+        self._tables.write(name, statements.UPDATE_MESSAGE, {"ttl": self._ttl, **ids, **columns})
 
     def list_messages(
         self, session_id: str, agent_id: str, limit: int | None = None, offset: int = 0, **kwargs: Any
@@ -220,7 +221,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
     ) -> list[SessionMessage]:
         name = check_ids(session_id=session_id, agent_id=agent_id)
         values = {"session_id": session_id, "agent_id": agent_id, "first": first, "limit": limit, "offset": offset}
-        rows = self._fetch(name, statements.LIST_MESSAGES, values)
+        rows = self._tables.fetch(name, statements.LIST_MESSAGES, values)
         return messages_from_columns(rows, session_id, agent_id)
 
     # -- Deletion and listing ----------------------------------------------------------------------------------------
@@ -232,7 +233,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
             SessionNotFoundError: If there is no such session.
         """
         name = check_ids(session_id=session_id)
-        deleted, repeated = self._run(name, statements.DELETE_SESSION, {"session_id": session_id})
+        deleted, repeated = self._tables.run(name, statements.DELETE_SESSION, {"session_id": session_id})
         if not deleted and not repeated:
             raise SessionNotFoundError(f"{name} | the session does not exist")
 
@@ -248,7 +249,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
 
     def _pages(self, prefix: str, page_size: int) -> Iterator[Session]:
         page = {"prefix": prefix, "page_size": page_size, "after": ""}
-        while rows := self._fetch(f"prefix=<{prefix}>", statements.LIST_SESSIONS, page):
+        while rows := self._tables.fetch(f"prefix=<{prefix}>", statements.LIST_SESSIONS, page):
             for session_id, *row in rows:
                 yield session_from_columns(tuple(row), session_id)
             page["after"] = rows[-1][0]
@@ -256,7 +257,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
     def list_agents(self, session_id: str, **kwargs: Any) -> list[str]:
         """Return the ids of the agents of a session, sorted."""
         name = check_ids(session_id=session_id)
-        rows = self._fetch(name, statements.LIST_AGENTS, {"session_id": session_id})
+        rows = self._tables.fetch(name, statements.LIST_AGENTS, {"session_id": session_id})
         return [agent_id for (agent_id,) in rows]
 
     # -- Graphs and swarms -------------------------------------------------------------------------------------------
@@ -272,10 +273,10 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         state, state_raw = to_columns(multi_agent.serialize_state(), name)
         values: dict[str, Any] = {"session_id": session_id, "multi_agent_id": multi_agent.id, "ttl": self._ttl}
         values |= {"state": state, "state_raw": state_raw}
-        ((written, sessions),), repeated = self._run(name, statements.CREATE_MULTI_AGENT, values)
+        ((written, sessions),), repeated = self._tables.run(name, statements.CREATE_MULTI_AGENT, values)
         if not sessions:
             raise SessionNotFoundError(f"{name} | the session does not exist, or has expired")
-        stored = self._fetch(name, statements.READ_MULTI_AGENT, values) if repeated else []
+        stored = self._tables.fetch(name, statements.READ_MULTI_AGENT, values) if repeated else []
         if not written and stored != [(state or state_raw,)]:
             raise SessionConflictError(f"{name} | the graph or swarm exists already")
 
@@ -283,7 +284,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         """Return the state of a graph or swarm, None where there is none."""
         name = check_ids(session_id=session_id, multi_agent_id=multi_agent_id)
         ids = {"session_id": session_id, "multi_agent_id": multi_agent_id}
-        rows = self._fetch(name, statements.READ_MULTI_AGENT, ids)
+        rows = self._tables.fetch(name, statements.READ_MULTI_AGENT, ids)
         return decode(rows[0][0], name) if rows else None
 
     def update_multi_agent(self, session_id: str, multi_agent: MultiAgentBase, **kwargs: Any) -> None:
@@ -294,8 +295,8 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         """
         name = check_ids(session_id=session_id, multi_agent_id=multi_agent.id)
         state, state_raw = to_columns(multi_agent.serialize_state(), name)
-        ids = {"session_id": session_id, "multi_agent_id": multi_agent.id}
-        self._write(name, statements.UPDATE_MULTI_AGENT, {**ids, "state": state, "state_raw": state_raw})
+        values: dict[str, Any] = {"session_id": session_id, "multi_agent_id": multi_agent.id, "ttl": self._ttl}
+        self._tables.write(name, statements.UPDATE_MULTI_AGENT, {**values, "state": state, "state_raw": state_raw})
 
     # -- The batch: a whole save, and a whole restore, in one round trip each ----------------------------------------
 
@@ -318,7 +319,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         values |= {} if batch.agent is None else agent_columns(batch.agent, name)
         statement = statements.save(batch, expires=self._ttl is not None)
         try:
-            ((written, *_),) = self._fetch(name, statement, values, _REFUSALS)
+            ((written, *_),) = self._tables.fetch(name, statement, values, _REFUSALS)
         except errors.DivisionByZero as error:
             raise SessionNotFoundError(f"{name} | a message to replace does not exist") from error
         except psycopg.IntegrityError:  # at this moment somebody takes an id, or deletes the session
@@ -334,7 +335,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
             SessionNotFoundError: If the session or the agent is gone.
         """
         key = {"session_id": batch.session_id, "agent_id": batch.agent_id}
-        rows = self._fetch(name, statements.EXPLAIN, key)
+        rows = self._tables.fetch(name, statements.EXPLAIN, key)
         version, next_id = rows[0] if rows else (None, 0)
         if batch.is_done(version):
             return
@@ -351,7 +352,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
     def read_log(self, session_id: str, agent_id: str, **kwargs: Any) -> StoredLog | None:
         """Return what a restore needs: the agent and the messages that make up its conversation, as of one moment."""
         name = check_ids(session_id=session_id, agent_id=agent_id)
-        rows = self._fetch(name, statements.RESTORE, {"session_id": session_id, "agent_id": agent_id})
+        rows = self._tables.fetch(name, statements.RESTORE, {"session_id": session_id, "agent_id": agent_id})
         if not rows:
             return None
         rows.sort(key=itemgetter(0))
@@ -359,44 +360,6 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         agent = agent_from_columns((state, manager, internal, *times), session_id, agent_id)
         messages = messages_from_columns([row[:7] for row in rows[1:]], session_id, agent_id)
         return StoredLog(agent, version, messages, 0 if last is None else last + 1)
-
-    # -- Statements --------------------------------------------------------------------------------------------------
-
-    def _fetch(self, name: str, statement: str, values: dict[str, Any], expected: Errors = ()) -> list[tuple[Any, ...]]:
-        """Run a statement, and return its rows."""
-        return self._run(name, statement, values, expected)[0]
-
-    def _run(
-        self, name: str, statement: str, values: dict[str, Any], expected: Errors = ()
-    ) -> tuple[list[tuple[Any, ...]], bool]:
-        """Run a statement, and return its rows and whether it was repeated: then it may meet what it did before."""
-        query, attempts = self._query(statement), itertools.count()
-
-        def execute(cursor: Cursor) -> tuple[list[tuple[Any, ...]], bool]:
-            repeated = next(attempts) > 0
-            # In binary, since the driver reads times as text only where the caller's DateStyle is ISO.
-            return cursor.execute(query, values, prepare=False, binary=True).fetchall(), repeated
-
-        return self._server.run(name, execute, expected)
-
-    def _write(self, name: str, statement: str, values: dict[str, Any]) -> None:
-        """Run a statement that answers with how many records it replaced."""
-        ((written,),) = self._fetch(name, statement, {"ttl": self._ttl, **values})
-        if not written:
-            raise SessionNotFoundError(f"{name} | it does not exist, or its session has expired")
-
-    def _query(self, statement: str) -> bytes:
-        return " ".join(statement.split()).replace("{schema}", self._schema).encode()
-
-    def _check_schema(self, name: str, version: int | None) -> None:
-        latest = schemas.latest()
-        if version is None or version < latest:
-            raise missing_schema(name)
-        if version > latest:
-            raise SessionUnavailableError(
-                f"{name}, schema version=<{version}> | the tables are newer than this package (it knows {latest});"
-                " upgrade the package"
-            )
 
 
 def _are_same(stored: list[SessionMessage], new: list[SessionMessage]) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 
 import psycopg
 
+DEFAULT = "strands_sessions"
+
 _NAME = re.compile(r"(?P<version>\d{4})_\w+\.sql")
 _LOCK = 0x7374726E  # any number, but the same everywhere
 _TABLE = """
@@ -76,7 +78,7 @@ def script(schema: str, after: int = 0) -> str:
     return "BEGIN;\n" + "\n".join(steps) + "COMMIT;\n"
 
 
-def apply(cursor: "psycopg.Cursor[tuple[Any, ...]]", schema: str) -> list[int]:
+def apply(cursor: "psycopg.Cursor[tuple[Any, ...]]", schema: str) -> tuple[list[int], int]:
     """Apply the migrations that the database lacks, all of them or none.
 
     Args:
@@ -84,17 +86,17 @@ def apply(cursor: "psycopg.Cursor[tuple[Any, ...]]", schema: str) -> list[int]:
         schema: The name of the schema, as `check_name` returns it.
 
     Returns:
-        The numbers of those that were applied.
+        The numbers of those that were applied, and the newest that the database has.
     """
     applied = []
     with cursor.connection.transaction():
         # To look first whether it is there is not safe against another process that does the same at the same moment.
         cursor.execute(f"SELECT pg_advisory_xact_lock({_LOCK})", prepare=False)
         cursor.execute(_TABLE.replace("{schema}", schema), prepare=False)
-        ((present,),) = cursor.execute(_VERSION.replace("{schema}", schema), prepare=False).fetchall()
+        ((newest,),) = cursor.execute(_VERSION.replace("{schema}", schema), prepare=False).fetchall()
         for version, text in migrations(schema):
-            if version > present:
+            if version > newest:
                 cursor.execute(text, prepare=False)
                 cursor.execute(_RECORD.replace("{schema}", schema).replace("{version}", str(version)), prepare=False)
                 applied.append(version)
-    return applied
+    return applied, max([newest, *applied])

@@ -84,4 +84,4 @@ def encrypted(repository: Any) -> bool:
         ((answer,),) = cursor.execute("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchall()
         return answer
 
-    return bool(repository._server.run("encrypted", ask))
+    return bool(repository._tables._server.run("encrypted", ask))

@@ -129,6 +129,15 @@ def test_one_connection_is_no_pool(backend: Any) -> None:
         SessionManager("s", pool=connection)  # type: ignore[arg-type]
 
 
+def test_connection_in_another_encoding(backend: Any, schema: str) -> None:
+    """A lent connection that could not carry all of Unicode is refused, before it loses something."""
+    with (
+        by_pool(backend.url, kwargs={"client_encoding": "LATIN1"}) as options,
+        pytest.raises(SessionUnavailableError, match=r"session_id=<s>.*client_encoding.*UTF8"),
+    ):
+        SessionManager("s", schema=schema, **options)
+
+
 def test_several_ways_at_once(backend: Any) -> None:
     """A pool, an engine, a connection string: two of them are refused, since one would be ignored."""
     with by_pool(backend.url) as pool, by_engine(backend.url) as engine:

@@ -44,7 +44,7 @@ def through(request: pytest.FixtureRequest, wire: Wire) -> Iterator[dict[str, An
     with CLIENTS[request.param](url) as options, SessionRepository(**options) as repository:
         with ExitStack() as lent:
             for _ in range(4):
-                lent.enter_context(repository._server._lend(repository._server._source.get()))
+                lent.enter_context(repository._tables._server._lend(repository._server._source.get()))
         yield options
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from conformance.package import SessionManager, SessionRepository, SessionUnavailableError
+from conformance.records import session
 from psycopg.conninfo import make_conninfo
 from usage import use_everything
 
@@ -113,6 +115,11 @@ def test_repeated_in_part(backend: Any, empty: dict[str, Any]) -> None:
         assert repository.setup() == ALL
 
 
+def how_to_set_up(schema: str) -> str:
+    """The command that the errors name, as a pattern."""
+    return f"`python -m {PACKAGE} --schema {schema} setup`"
+
+
 def none(schema: str) -> str:
     """No schema."""
     return f'DROP SCHEMA "{schema}" CASCADE'
@@ -138,32 +145,61 @@ def test_missing_or_older(backend: Any, made: dict[str, Any], change: Callable[[
     """Where tables are missing or old, the manager says what to run."""
     backend.connection.execute(change(made["schema"]).encode())
     for auto_create in (True, False):
-        with pytest.raises(SessionUnavailableError, match=f"session_id=<s>.*`python -m {PACKAGE} setup`"):
+        with pytest.raises(SessionUnavailableError, match=f"session_id=<s>.*{how_to_set_up(made['schema'])}"):
             SessionManager("s", auto_create=auto_create, **made)
 
 
-def test_missing_for_a_repository(empty: dict[str, Any]) -> None:
+def calls(repository: Any) -> list[Callable[[], Any]]:
+    """Methods of a repository."""
+    return [
+        lambda: repository.read_agent("s", "a"),
+        lambda: repository.list_messages("s", "a"),
+        lambda: repository.delete_session("s"),
+        lambda: list(repository.list_sessions()),
+        lambda: repository.prune_expired(),
+        lambda: repository.read_log("s", "a"),
+    ]
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_missing_for_a_repository(empty: dict[str, Any], number: int) -> None:
     """A repository can be made where there are no tables, since it makes them; its other methods say what to run."""
     with SessionRepository(**empty) as repository:
-        for call in (
-            lambda: repository.read_agent("s", "a"),
-            lambda: repository.list_messages("s", "a"),
-            lambda: repository.delete_session("s"),
-            lambda: list(repository.list_sessions()),
-            lambda: repository.prune_expired(),
-        ):
-            with pytest.raises(SessionUnavailableError, match=f"`python -m {PACKAGE} setup`"):
-                call()
+        with pytest.raises(SessionUnavailableError, match=how_to_set_up(empty["schema"])):
+            calls(repository)[number]()
+        repository.setup()
+        repository.prune_expired()
+
+
+def test_missing_by_default(backend: Any, empty: dict[str, Any]) -> None:
+    """The command for the default schema is the short one."""
+    del empty["schema"]
+    with (
+        SessionRepository(**empty) as repository,
+        pytest.raises(SessionUnavailableError, match=f"strands_sessions.*`python -m {PACKAGE} setup`"),
+    ):
+        repository.read_agent("s", "a")
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_newer_for_a_repository(backend: Any, made: dict[str, Any], number: int) -> None:
+    """Where a newer version made the tables, each method says to upgrade, whichever is the first."""
+    backend.connection.execute(f'INSERT INTO "{made["schema"]}".migrations VALUES (99)'.encode())
+    with SessionRepository(**made) as repository:
+        with pytest.raises(SessionUnavailableError, match=r"99.*upgrade the package"):
+            calls(repository)[number]()
+        with pytest.raises(SessionUnavailableError, match=r"99.*upgrade the package"):
+            calls(repository)[number]()
 
 
 def test_newer(backend: Any, made: dict[str, Any]) -> None:
-    """Where a newer version made the tables, the manager says to upgrade, and setup changes nothing."""
+    """Where a newer version made the tables, the manager says to upgrade, and so does setup, which changes nothing."""
     backend.connection.execute(f'INSERT INTO "{made["schema"]}".migrations VALUES (99)'.encode())
     for auto_create in (True, False):
         with pytest.raises(SessionUnavailableError, match=r"session_id=<s>.*99.*upgrade the package"):
             SessionManager("s", auto_create=auto_create, **made)
-    with SessionRepository(**made) as repository:
-        assert repository.setup() == []
+    with SessionRepository(**made) as repository, pytest.raises(SessionUnavailableError, match="upgrade the package"):
+        repository.setup()
 
 
 def test_role_without_ddl(backend: Any, request: pytest.FixtureRequest, made: dict[str, Any], role: str) -> None:
@@ -208,6 +244,17 @@ def test_command_line_prints_sql(backend: Any, empty: dict[str, Any], schema: st
     rest = run("--schema", empty["schema"], "sql", "--after", str(ALL[-1]))
     backend.connection.execute(rest.stdout.encode())
     assert "CREATE TABLE" not in rest.stdout.partition("END $$")[2]
+
+
+def test_command_line_prunes(made: dict[str, Any]) -> None:
+    """`prune` deletes what has expired, and says how much that was."""
+    with SessionRepository(**made, ttl=0.01) as repository:
+        repository.create_session(session("s"))
+    time.sleep(0.02)
+    for count in (1, 0):
+        pruned = run("--schema", made["schema"], "prune", made["connection_string"])
+        assert (pruned.returncode, pruned.stderr) == (0, "")
+        assert f"{count} expired sessions deleted" in pruned.stdout
 
 
 def test_command_line_refuses(backend: Any, role: str) -> None:
