@@ -1,0 +1,63 @@
+"""Loaded into the pytest of a correct repository: runs the cases that mistakes name, over the mistakes and without."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from doubles import Code, mistakes
+
+MISTAKES = {mistake.name: mistake for mistake in mistakes(os.environ["PROOF_MISTAKES"])}
+CORRECT = "correct"
+outcomes: list[dict[str, Any]] = []
+
+
+@pytest.fixture(autouse=True)
+def code(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make the mistake that the case is to find."""
+    with monkeypatch.context() as changes:
+        code = Code(changes)
+        for change in MISTAKES[request.param].changes if request.param != CORRECT else []:
+            change(code)
+        yield
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each case over the correct code and over every mistake that names it."""
+    case = metafunc.function.__qualname__
+    named = [name for name, mistake in MISTAKES.items() if case in mistake.cases]
+    if named:
+        metafunc.parametrize("code", [CORRECT, *named], indirect=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Leave out all cases that no mistake names, and the kit's objections to that."""
+    yield
+    items[:] = [item for item in items if hasattr(item, "callspec") and "code" in item.callspec.params]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item: Any) -> Generator[None, Any, Any]:
+    """Take note of how it went, and of what pytest marks as the reason."""
+    report = yield
+    if report.when == "call" or not report.passed:
+        reason = [line[1:].strip() for line in report.longreprtext.splitlines() if line.startswith("E ")]
+        outcomes.append(
+            {
+                "mistake": item.callspec.params["code"],
+                "case": item.function.__qualname__,
+                "outcome": report.outcome if report.when == "call" else f"error in {report.when}",
+                "reason": "\n".join(reason),
+            }
+        )
+    return report
+
+
+def pytest_sessionfinish() -> None:
+    """Hand over the outcomes."""
+    Path(os.environ["PROOF_OUTCOMES"]).write_text(json.dumps(outcomes), encoding="utf-8")
