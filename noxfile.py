@@ -65,7 +65,7 @@ def plan(session: nox.Session) -> None:
     session.log("examples  examples/ is what the template renders, and passes its own nox")
     session.log(f"generated a fresh repository and its own nox: the whole kit on Python {NEWEST},")
     session.log(f"          a part of it on {', '.join(FOUND[:-1]) or 'no other, since none is installed'}")
-    session.log("demo      a conversation that survives kill -9")
+    session.log("demo      conversations that survive kill -9: on SQLite, Valkey and PostgreSQL")
 
 
 @nox.session(python=NEWEST)

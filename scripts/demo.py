@@ -15,6 +15,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,7 +183,7 @@ class Chat:
 
 def step(number: int, text: str) -> None:
     """Announce what happens next."""
-    print(f"\n[{time.monotonic() - START:4.1f} s] {number}/7 {text}\n", flush=True)
+    print(f"\n[{time.monotonic() - START:4.1f} s] {number}/6 {text}\n", flush=True)
 
 
 def check(expected: bool, complaint: str) -> None:
@@ -191,16 +192,26 @@ def check(expected: bool, complaint: str) -> None:
         raise SystemExit(f"\nDemo failed: {complaint}")
 
 
-def install(repository: Path, *tools: str) -> Path:
-    """Install the repository, and tools beside it, into a virtual environment of its own and return its Python."""
+def prepare(store: Store, repository: Path, *quiet: str) -> Path:
+    """Scaffold a repository, install it into a virtual environment of its own, and return the Python of that.
+
+    Args:
+        store: What to scaffold.
+        repository: Where to.
+        *quiet: `--quiet` for no progress on the screen.
+    """
+    answers = ["-d", f"backend={store.backend}", "-d", f"starting_point={store.starting_point}"]
+    copier = [sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", "--vcs-ref", "HEAD", *answers]
+    subprocess.run([*copier, str(ROOT), str(repository)], check=True)
     folder = repository / ".venv"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if uv := os.environ.get("UV") or shutil.which("uv"):
         subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
-        subprocess.run([uv, "pip", "install", "--python", str(python), str(repository), *tools], check=True)
+        install = [uv, "pip", "install", *quiet, "--python", str(python), str(repository), *store.tools]
+        subprocess.run(install, check=True)
     else:
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", str(repository), *tools], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", str(repository), *store.tools], check=True)
     return python
 
 
@@ -209,19 +220,20 @@ def answer(number: int) -> str:
     return f"That was message {number}. The first was: {TOLD[0]}"
 
 
-def demonstrate(store: Store, repository: Path) -> None:
-    """Scaffold, install, talk, kill, resume, inspect."""
-    step(1, f"Scaffold {repository.name}")
-    answers = ["-d", f"backend={store.backend}", "-d", f"starting_point={store.starting_point}"]
-    copier = [sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", "--vcs-ref", "HEAD", *answers]
-    subprocess.run([*copier, str(ROOT), str(repository)], check=True)
-    print(store.about)
+def demonstrate(store: Store, repository: Path, prepared: Callable[[], Path]) -> None:
+    """Scaffold, install, talk, kill, resume, inspect.
 
-    step(2, "Install it into a virtual environment of its own (the longest step)")
-    python = install(repository, *store.tools)
+    Args:
+        store: The store.
+        repository: Where the repository is.
+        prepared: Returns its Python, as soon as it is installed.
+    """
+    step(1, f"Scaffold {repository.name} and install it (the longest step)")
+    print(store.about, flush=True)
+    python = prepared()
 
     with store.connect(repository, python) as connection:
-        step(3, "Run its examples/chat.py and talk (a stand-in answers in place of a model)")
+        step(2, "Run its examples/chat.py and talk (a stand-in answers in place of a model)")
         chat = Chat(python, repository, "--connection", connection, "--turn-delay", "1")
         for number, prompt in enumerate(TOLD[:-1], start=1):
             chat.wait_for("you:")
@@ -232,22 +244,22 @@ def demonstrate(store: Store, repository: Path) -> None:
         chat.wait_for("That was")
 
         print("...\n", flush=True)
-        step(4, f"In the middle of the answer, kill -9 process {chat.process.pid}")
+        step(3, f"In the middle of the answer, kill -9 process {chat.process.pid}")
         exit_code = chat.kill()
         print(f"The process is dead (exit code {exit_code}).", flush=True)
         check(exit_code != 0 and answer(len(TOLD)) not in chat.transcript, "it had finished before it was killed.")
 
-        step(5, "Run examples/chat.py once more: another process, the same session")
+        step(4, "Run examples/chat.py once more: another process, the same session")
         chat = Chat(python, repository, "--connection", connection)
         chat.say(ASKED_AFTERWARDS)
         check(chat.finish() == 0, "the second process did not end well.")
         check("5 messages restored" in chat.transcript, "5 messages were stored before the kill, and not 5 restored.")
 
-        step(6, "What is stored, through list_messages() of the session manager")
+        step(5, "What is stored, through list_messages() of the session manager")
         chat = Chat(python, repository, "--connection", connection, "--show")
         check(chat.finish() == 0, "the session could not be read.")
 
-        step(7, f"What is stored, as {store.engine} itself shows it (... where a line is cut off)")
+        step(6, f"What is stored, as {store.engine} itself shows it (... where a line is cut off)")
         code = f"url = {connection!r}\n{textwrap.dedent(store.dump)}"
         command, pipe = [str(python), "-c", code], subprocess.PIPE
         dump = subprocess.run(command, cwd=repository, check=True, stdout=pipe, encoding="utf-8").stdout
@@ -262,12 +274,23 @@ def demonstrate(store: Store, repository: Path) -> None:
 
 def main() -> None:
     """Run the demo of every store, or of those whose starting points were given."""
-    # All three together may take more than a minute on a busy machine: PostgreSQL is shown when it is asked for.
-    chosen = [store for store in STORES if store.starting_point in (sys.argv[1:] or ["skeleton", "valkey"])]
+    chosen = [store for store in STORES if store.starting_point in (sys.argv[1:] or [store.starting_point])]
     check(bool(chosen), f"there is none of {sys.argv[1:]}; there is {[store.starting_point for store in STORES]}.")
-    for store in chosen:
-        with tempfile.TemporaryDirectory(prefix="demo-", ignore_cleanup_errors=True) as folder:
-            demonstrate(store, Path(folder).resolve() / f"strands-session-{store.backend.lower()}")
+    with (
+        tempfile.TemporaryDirectory(prefix="demo-", ignore_cleanup_errors=True) as folder,
+        ThreadPoolExecutor(1) as meanwhile,
+    ):
+        prepared: list[tuple[Store, Path, Future[Path]]] = []
+        for store in chosen:
+            # While one talks the next one is installed, without a word about it.
+            repository = Path(folder).resolve() / f"strands-session-{store.backend.lower()}"
+            job = meanwhile.submit(prepare, store, repository, *(["--quiet"] if prepared else []))
+            prepared.append((store, repository, job))
+        try:
+            for store, repository, job in prepared:
+                demonstrate(store, repository, job.result)
+        finally:
+            meanwhile.shutdown(cancel_futures=True)
     print(
         f"\n[{time.monotonic() - START:4.1f} s] The conversation survived: nothing lost, nothing twice. All of this was"
         " in a temporary folder, which is gone.\n\nScaffold your own, with the name of your datastore:\n\n"
