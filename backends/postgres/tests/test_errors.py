@@ -192,7 +192,8 @@ def test_password_is_nowhere(server: Server) -> None:
     with SessionManager("s", server.url.replace("postgres@", f"postgres:{PASSWORD}@")) as manager:
         scripted_agent(manager)("hi")
         used: Any = manager.session_repository
-        for shown in (manager, used, used._tables._server, used._tables._server._source, used._tables._server._source.get()):
+        server = used._tables._server
+        for shown in (manager, used, used._tables, server, server._source, server._source.get()):
             assert PASSWORD not in repr(shown)
 
 

@@ -43,8 +43,9 @@ def through(request: pytest.FixtureRequest, wire: Wire) -> Iterator[dict[str, An
     url = f"postgresql://postgres@{HOST}:{wire.port}/postgres"
     with CLIENTS[request.param](url) as options, SessionRepository(**options) as repository:
         with ExitStack() as lent:
+            server = repository._tables._server
             for _ in range(4):
-                lent.enter_context(repository._tables._server._lend(repository._server._source.get()))
+                lent.enter_context(server._lend(server._source.get()))
         yield options
 
 
