@@ -45,13 +45,16 @@ class Concurrency(Cases):
     @quick
     @sessions
     @hint("One insert decides: look first and insert then, and two of them find nothing.")
-    def test_session_is_created_once(self, reopen: Reopen, session_id: str) -> None:
-        """J4: of 8 threads with connections of their own that create one session, one succeeds."""
+    def test_session_is_created_once(self, reopen: Reopen, new_session_id: Callable[..., str]) -> None:
+        """J4: of 8 threads with connections of their own that create one session, one succeeds, 20 times over."""
         repositories = [reopen() for _ in range(8)]
-        outcomes = in_threads(
-            8, lambda thread: outcome(lambda: repositories[thread].create_session(session(session_id)))
-        )
-        assert sorted(outcomes) == ["conflict"] * 7 + ["success"]
+        for _ in range(20):
+            session_id = new_session_id()
+            outcomes = in_threads(
+                8,
+                lambda thread, one=session_id: outcome(lambda: repositories[thread].create_session(session(one))),
+            )
+            assert sorted(outcomes) == ["conflict"] * 7 + ["success"]
 
     @quick
     @messages
