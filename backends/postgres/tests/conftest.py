@@ -3,14 +3,16 @@
 import itertools
 import os
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from conformance import Backend
+from conformance.backend import PASSWORD
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from servers import HOST, Server
+from servers import HOST, Server, free_port
 
 pytest_plugins = ["conformance.plugin"]
 
@@ -32,6 +34,7 @@ class {== class_prefix ==}Backend(Backend):
     prefix = True
     lists_unknown_agent = True
     pool_size = 34  # 32 connections, and the two threads of psycopg_pool
+    restarts = "POSTGRES_TEST_CONNECTION" not in os.environ
 
     def start(self, folder: Path) -> None:
         """Start a server, unless there is one to use, and make the tables."""
@@ -40,19 +43,36 @@ class {== class_prefix ==}Backend(Backend):
         if self.server:
             self.url = self.server.url
         self.schema = f"test_{uuid.uuid4().hex[:11]}"  # as long as the default, since its length counts on the wire
+        self.empty_schemas: list[str] = []
         self.timeouts = itertools.count(20)
-        self.connection = psycopg.connect(self.url, autocommit=True)
+        self.connect()
         for schema in self.schemas():
             with self.repository(schema=schema) as repository:
                 repository.setup()
 
     def stop(self) -> None:
         """Drop what the tests wrote, and the server that was started for them."""
-        for schema in self.schemas():
-            self.connection.execute(f"DROP SCHEMA {schema} CASCADE".encode())
+        for schema in [*self.schemas(), *self.empty_schemas]:
+            self.connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE".encode())
         self.connection.close()
         if self.server:
             self.server.stop()
+
+    def connect(self) -> None:
+        """Connect to the server, for what the tests do with it themselves."""
+        self.connection = psycopg.connect(self.url, autocommit=True)
+
+    def halt(self) -> None:
+        """Let the server crash."""
+        assert self.server
+        self.connection.close()
+        self.server.stop(keep=True)
+
+    def resume(self) -> None:
+        """Start the server again, which recovers."""
+        assert self.server
+        self.server.restart()
+        self.connect()
 
     def schemas(self) -> list[str]:
         """The schemas of the tests."""
@@ -61,6 +81,11 @@ class {== class_prefix ==}Backend(Backend):
     def options(self) -> dict[str, Any]:
         """Reach the server by a pool of its own: those with the same time-out share one."""
         return {"connection_string": self.url, "schema": self.schema, "timeout": next(self.timeouts)}
+
+    def empty(self) -> dict[str, Any]:
+        """Options for a schema that does not exist yet."""
+        self.empty_schemas.append(f"{self.schema}_empty_{len(self.empty_schemas)}")
+        return {**self.options(), "schema": self.empty_schemas[-1]}
 
     def elsewhere(self) -> Any:
         """A repository with another schema."""
@@ -76,6 +101,11 @@ class {== class_prefix ==}Backend(Backend):
         url = make_conninfo(self.url, host=host, port=port)
         return {"connection_string": url, "schema": self.schema, "timeout": 10}
 
+    def unreachable(self) -> dict[str, Any]:
+        """A port at which nobody listens."""
+        url = make_conninfo(self.url, host=HOST, port=free_port(), user="ada", password=PASSWORD)
+        return {"connection_string": url, "schema": self.schema, "timeout": 0.4}
+
     def dump(self) -> bytes:
         """All rows of the schema, as COPY prints them."""
         found: list[bytes] = []
@@ -86,12 +116,14 @@ class {== class_prefix ==}Backend(Backend):
                     found += [table.encode(), *map(bytes, rows)]
         return b"\n".join(found)
 
-    def truncate(self, session_id: str, agent_id: str, message_id: int) -> None:
-        """Keep the first half of a message. The column for JSON would not take it, the one for other text does."""
-        half = "left(message::text, length(message::text) / 2)"
-        update = f"UPDATE {self.schema}.messages SET message = NULL, message_raw = {half}"
-        key = "session_id = %s AND agent_id = %s AND message_id = %s"
-        self.connection.execute(f"{update} WHERE {key}".encode(), [session_id, agent_id, message_id])
+    def rewrite(self, session_id: str, agent_id: str, message_id: int, change: Callable[[str], str]) -> None:
+        """Change a message. What is no JSON goes into the column for other text, which takes it."""
+        where = "WHERE session_id = %s AND agent_id = %s AND message_id = %s"
+        key = (session_id, agent_id, message_id)
+        select = f"SELECT coalesce(message::text, message_raw) FROM {self.schema}.messages {where}"
+        ((text,),) = self.connection.execute(select.encode(), key).fetchall()
+        update = f"UPDATE {self.schema}.messages SET message = NULL, message_raw = %s {where}"
+        self.connection.execute(update.encode(), [change(text), *key])
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import itertools
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +26,32 @@ class {== class_prefix ==}Backend(Backend):
     def start(self, folder: Path) -> None:
         """Choose the file."""
         self.path = folder / "sessions.db"
-        self.timeouts = itertools.count(20)
+        self.numbers = itertools.count(20)
 
     def options(self) -> dict[str, Any]:
         """Reach the file by a connection of its own: those with the same time-out share one."""
-        return {"connection_string": f"sqlite:///{self.path}", "timeout": next(self.timeouts)}
+        return {"connection_string": f"sqlite:///{self.path}", "timeout": next(self.numbers)}
+
+    def unreachable(self) -> dict[str, Any]:
+        """A file in a folder that does not exist. Of a server it would be a port at which nobody listens."""
+        return {"connection_string": str(self.path.with_name("nowhere") / "sessions.db"), "timeout": 1}
+
+    def empty(self) -> dict[str, Any]:
+        """A file that does not exist yet."""
+        return {"connection_string": str(self.path.with_name(f"{next(self.numbers)}.db"))}
 
     def dump(self) -> bytes:
         """Read the file and its write-ahead log: what SQLite leaves in them is at rest as well."""
         files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
         return b"".join(file.read_bytes() for file in files if file.exists())
 
-    def truncate(self, session_id: str, agent_id: str, message_id: int) -> None:
-        """Keep the first half of a message's record."""
-        half = "UPDATE messages SET record = substr(record, 1, length(record) / 2)"
+    def rewrite(self, session_id: str, agent_id: str, message_id: int, change: Callable[[str], str]) -> None:
+        """Change a message's record."""
+        update = "UPDATE messages SET record = change(record) WHERE session_id = ? AND agent_id = ? AND message_id = ?"
         connection = sqlite3.connect(self.path)
+        connection.create_function("change", 1, change)
         with connection:
-            connection.execute(
-                f"{half} WHERE session_id = ? AND agent_id = ? AND message_id = ?", (session_id, agent_id, message_id)
-            )
+            connection.execute(update, (session_id, agent_id, message_id))
         connection.close()
 
 

@@ -40,7 +40,11 @@ class TestIdentifiers(conformance.Identifiers):
 
 
 class TestDeletion(conformance.Deletion):
-    """Group I."""
+    """Group I, first part."""
+
+
+class TestExpiry(conformance.Expiry):
+    """Group I, second part."""
 
 
 class TestExactRestore(conformance.ExactRestore):
@@ -71,8 +75,12 @@ class TestConcurrency(conformance.Concurrency):
     """Group J."""
 
 
+class TestOutages(conformance.Outages):
+    """Group K, first part."""
+
+
 class TestFailures(conformance.Failures):
-    """Group K."""
+    """Group K, second part."""
 
 
 class TestAsynchrony(conformance.Asynchrony):

@@ -13,12 +13,14 @@ from .content import Content
 from .conversation import ConversationManagers
 from .cost import Cost
 from .deletion import Deletion
+from .expiry import Expiry
 from .failures import Failures
 from .healing import Healing
 from .identifiers import Identifiers
 from .lifecycle import Lifecycle
 from .multi_agents import MultiAgents
 from .order import Order
+from .outages import Outages
 from .redaction import Redaction
 from .restore import ExactRestore
 from .restore_agents import EveryAgent, Interoperability
@@ -37,6 +39,7 @@ __all__ = [
     "Deletion",
     "EveryAgent",
     "ExactRestore",
+    "Expiry",
     "Failures",
     "Healing",
     "Identifiers",
@@ -44,6 +47,7 @@ __all__ = [
     "Lifecycle",
     "MultiAgents",
     "Order",
+    "Outages",
     "Redaction",
     "State",
     "Survival",

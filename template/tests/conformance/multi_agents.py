@@ -63,7 +63,6 @@ class MultiAgents(Cases):
     def test_state_is_read_back(self, repository: Any, reopen: Reopen, session_id: str) -> None:
         """F1: the state of a graph is read back as it was, in the order of its keys, bytes included."""
         repository.create_session(session(session_id))
-        assert repository.read_multi_agent(session_id, "graph") is None
         repository.create_multi_agent(session_id, Orchestrator("graph", STATE))
         repository.create_multi_agent(session_id, Orchestrator("other", {"other": True}))
         assert_same(reopen().read_multi_agent(session_id, "graph"), STATE)
@@ -82,6 +81,20 @@ class MultiAgents(Cases):
         repository.create_session(session(session_id))
         repository.create_multi_agent(session_id, Orchestrator("graph", {"current_task": "a\x00b \ud800"}))
         assert_same(reopen().read_multi_agent(session_id, "graph"), {"current_task": "a\x00b \ud800"})
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint("A read must not create what it looks for, and a state that is not there is None, not an empty one.")
+    def test_missing_graph_reads_as_none(
+        self, backend: Backend, repository: Any, reopen: Reopen, session_id: str
+    ) -> None:
+        """A1: a graph that does not exist reads as None, in a session and without one, and leaves nothing behind."""
+        assert repository.read_multi_agent(session_id, "graph") is None
+        assert session_id.encode() not in backend.dump()
+        repository.create_session(session(session_id))
+        assert repository.read_multi_agent(session_id, "graph") is None
+        assert reopen().read_multi_agent(session_id, "graph") is None
 
     @quick
     @multi_agents
@@ -145,7 +158,7 @@ class MultiAgents(Cases):
     @requires("multi_agent")
     @hint("Graphs and swarms go with the session, too.")
     def test_no_orchestrator_is_left(self, backend: Backend, repository: Any, reopen: Reopen, session_id: str) -> None:
-        """I1: the graphs and swarms of a deleted session are gone."""
+        """F7, I1: the graphs and swarms of a deleted session are gone."""
         repository.create_session(session(session_id))
         repository.create_multi_agent(session_id, Orchestrator("graph", {"task": session_id}))
         repository.delete_session(session_id)
