@@ -47,6 +47,10 @@ class TestExpiry(conformance.Expiry):
     """Group I, second part."""
 
 
+class TestCopying(conformance.Copying):
+    """Group M."""
+
+
 class TestExactRestore(conformance.ExactRestore):
     """Group N."""
 

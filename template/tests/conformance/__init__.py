@@ -11,6 +11,7 @@ from .batches import Batches
 from .concurrency import Concurrency
 from .content import Content
 from .conversation import ConversationManagers
+from .copying import Copying
 from .cost import Cost
 from .deletion import Deletion
 from .expiry import Expiry
@@ -35,6 +36,7 @@ __all__ = [
     "Concurrency",
     "Content",
     "ConversationManagers",
+    "Copying",
     "Cost",
     "Deletion",
     "EveryAgent",
