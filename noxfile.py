@@ -62,7 +62,7 @@ def plan(session: nox.Session) -> None:
     session.log("A few minutes on two cores, once packages are in the cache:")
     session.log("lint      this repository's own code, texts and workflows")
     session.log("tests     the template: every combination rendered, odd names, wheel, updates")
-    session.log("examples  examples/ is what the template renders, and passes its own nox")
+    session.log(f"examples  examples/ is what the template renders, and passes its own tests on Python {NEWEST}")
     session.log(f"generated a fresh repository and its own nox: the whole kit on Python {NEWEST},")
     session.log(f"          a part of it on {', '.join(FOUND[:-1]) or 'no other, since none is installed'}")
     session.log("demo      conversations that survive kill -9: on SQLite, Valkey and PostgreSQL")
@@ -108,13 +108,24 @@ def render(session: nox.Session) -> None:
 
 
 @nox.session(python=NEWEST)
+def calibration(session: nox.Session) -> None:
+    """Runs the kit over the SDK's own FileSessionManager and writes docs/calibration.md; `-- --check` only compares."""
+    session.install(*nox.project.dependency_groups(PROJECT, "test"))
+    session.run("python", "scripts/calibrate.py", *session.posargs)
+
+
+@nox.session(python=NEWEST)
 def examples(session: nox.Session) -> None:
-    """Checks that examples/ is what the template renders, then runs each example's own nox."""
+    """Checks that examples/ is what the template renders, then runs each one's own nox; arguments after -- go to that.
+
+    Without arguments that is what a change of the template can break: everything else is run on the fresh repository of
+    the session `generated`.
+    """
     session.install(COPIER, "nox")
     session.run("python", "scripts/render.py", "--check")
     for noxfile in sorted(Path("examples").glob("*/noxfile.py")):
         with session.chdir(noxfile.parent):
-            run_its_nox(session)
+            run_its_nox(session, *(session.posargs or ["-s", "lint", "types", f"tests-{NEWEST}"]))
 
 
 @nox.session(python=NEWEST)
