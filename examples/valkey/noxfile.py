@@ -21,6 +21,7 @@ nox.options.sessions = ["plan", "lint", "types", "tests", "lowest", "build"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
+PARALLEL = ["-n", "auto"]  # `-- -n 0` for one test after the other
 passed: list[str] = []
 
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
@@ -81,7 +82,7 @@ def tests(session: nox.Session) -> None:
     chosen = session.posargs or ([] if session.python in newest else ["-m", "quick"])
     session.log(f"the tests: {' '.join(chosen) or 'all'}")
     session.install("-e", ".[dev]")
-    session.run("pytest", *chosen)
+    session.run("pytest", *PARALLEL, *chosen)
     passed.append(f"{session.python} ({' '.join(chosen) or 'all'})")
 
 
@@ -91,7 +92,7 @@ def lowest(session: nox.Session) -> None:
     if session.venv_backend != "uv":
         session.skip("only uv installs the oldest versions: pip install uv")
     session.install("--resolution", "lowest-direct", "-e", ".[dev]")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs)
 
 
 @nox.session

@@ -16,6 +16,9 @@ from servers import HOST, ClusterClient, Server, start_cluster
 
 pytest_plugins = ["conformance.plugin"]
 
+# What is written to a file survives the end of the server, if not that of the machine, which fsync is for.
+DURABLE = ("appendonly yes", "appendfsync no")
+
 
 class ValkeyBackend(Backend):
     """The server that VALKEY_TEST_CONNECTION names, or one of the tests' own, started by each process that runs them.
@@ -30,6 +33,7 @@ class ValkeyBackend(Backend):
     conflict = True
     nonblocking = True
     ttl = True
+    ttl_on_read = True
     prefix = True
     lists_unknown_agent = True
     pool_size = 32
@@ -41,13 +45,15 @@ class ValkeyBackend(Backend):
         self.is_cluster = topology == "cluster"
         # A connection string leads to a single server, and only there a proxy stands between it and all its clients.
         self.connection_string = self.round_trips = not self.is_cluster
+        # A cluster's nodes would not find each other again.
+        self.restarts = not self.is_cluster and "VALKEY_TEST_CONNECTION" not in os.environ
 
     def start(self, folder: Path) -> None:
         """Start a server, or as many as a cluster has, unless there is one to use."""
         self.servers: list[Server] = []
         self.url = os.environ.get("VALKEY_TEST_CONNECTION", "")
         if not self.url:
-            self.servers = start_cluster() if self.is_cluster else [Server()]
+            self.servers = start_cluster() if self.is_cluster else [Server(*DURABLE)]
             self.url = self.servers[0].url
         self.key_prefix = f"test-{uuid.uuid4().hex}"
         self.timeouts = itertools.count(20)
@@ -65,6 +71,14 @@ class ValkeyBackend(Backend):
             client.close()
         for server in self.servers:
             server.stop()
+
+    def halt(self) -> None:
+        """Kill the server, as kill -9 does. What it acknowledged is in a file."""
+        self.servers[0].stop(keep=True)
+
+    def resume(self) -> None:
+        """Start the server again, with what is in the file."""
+        self.servers[0].restart()
 
     def options(self) -> dict[str, Any]:
         """Reach the server by a connection of its own: those with the same time-out share one."""
@@ -97,11 +111,10 @@ class ValkeyBackend(Backend):
             found += [key, *(value or b"" for value in values)]
         return b"\n".join(found)
 
-    def truncate(self, session_id: str, agent_id: str, message_id: int) -> None:
-        """Keep the first half of a message's record."""
+    def rewrite(self, session_id: str, agent_id: str, message_id: int, change: Callable[[str], str]) -> None:
+        """Change a message's record."""
         key, field = f"{self.key_prefix}:{session_id}", f"agent:{agent_id}:message:{message_id}"
-        record = self.client.hget(key, field)
-        self.client.hset(key, field, record[: len(record) // 2])
+        self.client.hset(key, field, change(self.client.hget(key, field).decode()))
 
     def keys(self) -> list[bytes]:
         """The keys under the prefix, which is all that the tests may touch."""

@@ -40,7 +40,15 @@ class TestIdentifiers(conformance.Identifiers):
 
 
 class TestDeletion(conformance.Deletion):
-    """Group I."""
+    """Group I, first part."""
+
+
+class TestExpiry(conformance.Expiry):
+    """Group I, second part."""
+
+
+class TestCopying(conformance.Copying):
+    """Group M."""
 
 
 class TestExactRestore(conformance.ExactRestore):
@@ -71,8 +79,12 @@ class TestConcurrency(conformance.Concurrency):
     """Group J."""
 
 
+class TestOutages(conformance.Outages):
+    """Group K, first part."""
+
+
 class TestFailures(conformance.Failures):
-    """Group K."""
+    """Group K, second part."""
 
 
 class TestAsynchrony(conformance.Asynchrony):

@@ -3,6 +3,7 @@
 
 from importlib.metadata import version
 
+from ._copy import SessionCopy, copy_session
 from .errors import SessionConflictError, SessionCorruptError, SessionNotFoundError, SessionUnavailableError
 from .repository import ValkeySessionRepository
 from .session_manager import ValkeySessionManager
@@ -13,8 +14,10 @@ __all__ = [
     "ValkeySessionManager",
     "ValkeySessionRepository",
     "SessionConflictError",
+    "SessionCopy",
     "SessionCorruptError",
     "SessionNotFoundError",
     "SessionUnavailableError",
     "__version__",
+    "copy_session",
 ]

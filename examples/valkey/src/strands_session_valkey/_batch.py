@@ -104,6 +104,18 @@ class StoredLog:
     next_id: int
 
 
+@dataclass(frozen=True)
+class MultiAgentState:
+    """The state of a graph or swarm without the graph or swarm: all that a repository reads of one."""
+
+    id: str
+    state: dict[str, Any]
+
+    def serialize_state(self) -> dict[str, Any]:
+        """Return the state."""
+        return self.state
+
+
 class LogRepository(SessionRepository):
     """The SDK's `SessionRepository`, with deletion, listing, and the batch that the manager saves with."""
 

@@ -8,7 +8,6 @@ nothing is written twice.
 """
 
 import logging
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -33,6 +32,7 @@ from strands.types.session import Session, SessionType
 from typing_extensions import Self, Unpack
 
 from . import _executor
+from ._batch import MultiAgentState
 from ._inspection import SessionInspection
 from ._log import clone
 from ._records import check_ids
@@ -41,17 +41,6 @@ from .errors import SessionConflictError, SessionNotFoundError
 from .repository import ValkeyOptions, ValkeySessionRepository
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _MultiAgentState:
-    """A graph or swarm as it was when it was captured: all that a repository reads of one."""
-
-    id: str
-    state: dict[str, Any]
-
-    def serialize_state(self) -> dict[str, Any]:
-        return self.state
 
 
 class ValkeySessionManager(SessionInspection, SessionManager[LocalAgent]):
@@ -260,7 +249,7 @@ class ValkeySessionManager(SessionInspection, SessionManager[LocalAgent]):
             source.deserialize_state(stored)
 
     def _capture_multi_agent(self, source: MultiAgentBase) -> _executor.Job:
-        captured = cast("MultiAgentBase", _MultiAgentState(source.id, clone(source.serialize_state())))
+        captured = cast("MultiAgentBase", MultiAgentState(source.id, clone(source.serialize_state())))
         return partial(self.session_repository.update_multi_agent, self.session_id, captured)
 
     # -- The end -----------------------------------------------------------------------------------------------------

@@ -11,14 +11,17 @@ from .batches import Batches
 from .concurrency import Concurrency
 from .content import Content
 from .conversation import ConversationManagers
+from .copying import Copying
 from .cost import Cost
 from .deletion import Deletion
+from .expiry import Expiry
 from .failures import Failures
 from .healing import Healing
 from .identifiers import Identifiers
 from .lifecycle import Lifecycle
 from .multi_agents import MultiAgents
 from .order import Order
+from .outages import Outages
 from .redaction import Redaction
 from .restore import ExactRestore
 from .restore_agents import EveryAgent, Interoperability
@@ -33,10 +36,12 @@ __all__ = [
     "Concurrency",
     "Content",
     "ConversationManagers",
+    "Copying",
     "Cost",
     "Deletion",
     "EveryAgent",
     "ExactRestore",
+    "Expiry",
     "Failures",
     "Healing",
     "Identifiers",
@@ -44,6 +49,7 @@ __all__ = [
     "Lifecycle",
     "MultiAgents",
     "Order",
+    "Outages",
     "Redaction",
     "State",
     "Survival",

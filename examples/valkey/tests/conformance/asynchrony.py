@@ -15,6 +15,7 @@ import pytest
 from strands.types.exceptions import SessionException
 
 from .backend import Backend
+from .calls import Calls, each_kind
 from .cases import Cases, hint, lifecycle, quick, requires, sessions
 from .records import ids, session
 from .same import assert_same_agent
@@ -137,19 +138,16 @@ class Asynchrony(Cases):
         assert seen == {"request 7"}
 
     @quick
-    @sessions
+    @each_kind
     @hint("close() may be called twice, and every method says afterwards that the repository is closed.")
-    def test_closed_repository(self, repository: Any, session_id: str) -> None:
-        """L4: a repository that was closed twice says so when it is used."""
-        repository.create_session(session(session_id))
+    def test_closed_repository(self, repository: Any, session_id: str, calls: Calls) -> None:
+        """L4: a repository that was closed twice says so, whichever method is used."""
+        repository.read_session(session_id)
         repository.close()
         repository.close()
-        for call in (
-            lambda: repository.read_session(session_id),
-            lambda: repository.create_session(session(session_id)),
-        ):
+        for call in calls.values():
             with pytest.raises(SessionException, match="closed"):
-                call()
+                call(repository, session_id)
 
     @quick
     @lifecycle

@@ -1,11 +1,16 @@
 """What the kit must know about a backend: how to reach a live store, and what it promises."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from . import package
+from .wire import HOST, free_port
+
+PASSWORD = "hunter2-hunter2"
+"""A password that no store has: no error may show it."""
 
 
 class Backend:
@@ -30,10 +35,14 @@ class Backend:
     """A turn does not hold up the event loop while the store answers."""
     ttl: bool = False
     """Sessions expire as a whole, `ttl` seconds after they were last written."""
+    ttl_on_read: bool = False
+    """With `ttl_on_read=True` a read puts off the expiry, too."""
     prefix: bool = False
     """Several applications share a server without seeing each other's sessions."""
     round_trips: bool = False
-    """Round trips can be counted on the wire."""
+    """A proxy can stand between the store and its clients, to count round trips and to cut connections."""
+    restarts: bool = False
+    """The store can be stopped and started again, with its data: nobody else uses it."""
     storage: bool = False
     """Strands' unified Storage on the same datastore."""
     search: bool = False
@@ -43,6 +52,8 @@ class Backend:
     stores_nul: bool = True
     stores_lone_surrogates: bool = True
     stores_every_number: bool = True
+    large_messages: int = 0
+    """How many bytes of text a message may hold; 0 where it is as many as an agent will ever say (20 MB)."""
 
     lists_unknown_agent: bool = False
     """What `list_messages` does for an agent that does not exist: True, an empty list; False, a SessionException."""
@@ -94,10 +105,35 @@ class Backend:
         """`options` that lead to the store by way of such a proxy: for one address always the same."""
         raise NotImplementedError
 
+    def unreachable(self) -> dict[str, Any]:
+        """`options` that lead nowhere, with the login `ada` and PASSWORD, and wait for a second at most.
+
+        By default a connection string that is a URL, with a port at which nobody listens.
+        """
+        options = self.through(HOST, port := free_port())
+        url = urlsplit(options["connection_string"])
+        nowhere = urlunsplit(url._replace(netloc=f"ada:{PASSWORD}@{HOST}:{port}"))
+        return {**options, "connection_string": nowhere, "timeout": 1}
+
+    def empty(self) -> dict[str, Any]:
+        """`options` that lead to where nothing is yet: no tables, no file. `stop` removes what comes to be there.
+
+        By default the same as ever, for a store in which nothing has to be made before the first record.
+        """
+        return self.options()
+
+    def halt(self) -> None:
+        """Stop the store, as a crash does (capability `restarts`)."""
+        raise NotImplementedError
+
+    def resume(self) -> None:
+        """Start the store again after `halt`, at the same address and with its data, and wait until it answers."""
+        raise NotImplementedError
+
     def dump(self) -> bytes:
         """All that is at rest, read by the datastore's own means, not through the repository."""
         raise NotImplementedError
 
-    def truncate(self, session_id: str, agent_id: str, message_id: int) -> None:
-        """Cut the stored text of a message in half, as a broken disk or a stray script would."""
+    def rewrite(self, session_id: str, agent_id: str, message_id: int, change: Callable[[str], str]) -> None:
+        """Change the stored text of a message by the datastore's own means, as a stray script would."""
         raise NotImplementedError

@@ -45,13 +45,16 @@ class Concurrency(Cases):
     @quick
     @sessions
     @hint("One insert decides: look first and insert then, and two of them find nothing.")
-    def test_session_is_created_once(self, reopen: Reopen, session_id: str) -> None:
-        """J4: of 8 threads with connections of their own that create one session, one succeeds."""
+    def test_session_is_created_once(self, reopen: Reopen, new_session_id: Callable[..., str]) -> None:
+        """J4: of 8 threads with connections of their own that create one session, one succeeds, 20 times over."""
         repositories = [reopen() for _ in range(8)]
-        outcomes = in_threads(
-            8, lambda thread: outcome(lambda: repositories[thread].create_session(session(session_id)))
-        )
-        assert sorted(outcomes) == ["conflict"] * 7 + ["success"]
+        for _ in range(20):
+            session_id = new_session_id()
+            outcomes = in_threads(
+                8,
+                lambda thread, one=session_id: outcome(lambda: repositories[thread].create_session(session(one))),
+            )
+            assert sorted(outcomes) == ["conflict"] * 7 + ["success"]
 
     @quick
     @messages
@@ -86,6 +89,21 @@ class Concurrency(Cases):
         for number in range(4):
             assert len(new_agent(agent_id=f"agent-{number}").messages) == 2
         assert new_agent(agent_id="common").messages == []
+
+    @lifecycle
+    @hint("Of several processes that make tables at once, all but one find them half made: take a lock, or try again.")
+    def test_processes_on_an_empty_store(self, backend: Backend, session_id: str) -> None:
+        """J5: of 8 processes that start at once where nothing is yet, no table and no file, none fails."""
+        options, barrier = backend.empty(), CONTEXT.Barrier(8)
+        with ExitStack() as running:
+            processes = [
+                running.enter_context(OtherProcess(start_on_nothing, options, session_id, number, barrier))
+                for number in range(8)
+            ]
+            assert [process.report() for process in processes] == ["fine"] * 8
+        with package.SessionManager(session_id, **options) as manager:
+            assert [len(manager.list_messages(agent_id=f"agent-{number}")) for number in range(8)] == [2] * 8
+            manager.delete_session()
 
     @quick
     @messages
@@ -133,6 +151,19 @@ def start_at_once(options: dict[str, Any], session_id: str, number: int, barrier
         barrier.wait(PATIENCE)
         with package.SessionManager(session_id, **options) as manager:
             scripted_agent(manager, agent_id="common")
+            scripted_agent(manager, agent_id=f"agent-{number}")("hi")
+        pipe.send("fine")
+    except BaseException as error:
+        pipe.send(repr(error))
+
+
+def start_on_nothing(options: dict[str, Any], session_id: str, number: int, barrier: Barrier, pipe: Connection) -> None:
+    """Set the store up when all processes are ready to, where that is a step of its own, and talk."""
+    try:
+        barrier.wait(PATIENCE)
+        with package.SessionRepository(**options) as repository:
+            getattr(repository, "setup", lambda: None)()
+        with package.SessionManager(session_id, **options) as manager:
             scripted_agent(manager, agent_id=f"agent-{number}")("hi")
         pipe.send("fine")
     except BaseException as error:

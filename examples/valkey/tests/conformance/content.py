@@ -8,8 +8,9 @@ import pytest
 from strands.types.exceptions import SessionException
 from strands.types.session import SessionMessage
 
+from .backend import Backend
 from .cases import Cases, hint, lacks, messages, quick, requires
-from .records import AGENT_ID, agent, create, ids, message, session
+from .records import AGENT_ID, agent, create, ids, message, session, texts
 from .same import assert_same, assert_same_record
 
 Reopen = Callable[..., Any]
@@ -70,8 +71,8 @@ class Content(Cases):
     @lacks("stores_nul")
     @hint("What cannot be stored is refused when it is written, by a SessionException, and never cut off.")
     def test_nul_is_refused(self, repository: Any, reopen: Reopen, session_id: str) -> None:
-        """B2: where NUL cannot be stored, a message that holds one is refused as a whole."""
-        assert_refused(message(1, "a\x00b"), repository, reopen, session_id)
+        """B2: where NUL cannot be stored, a message or a state that holds one is refused as a whole."""
+        assert_refused("a\x00b", repository, reopen, session_id)
 
     @requires("stores_lone_surrogates")
     @hint(
@@ -91,10 +92,11 @@ class Content(Cases):
         assert_state_survives({"\ud800": "cut \udfff"}, repository, reopen, session_id)
 
     @lacks("stores_lone_surrogates")
-    @hint("What cannot be stored is refused when it is written, by a SessionException, and leaves no partial record.")
+    @hint("What cannot be stored is refused when it is written, and leaves no partial record.")
     def test_lone_surrogate_is_refused(self, repository: Any, reopen: Reopen, session_id: str) -> None:
-        """B3: where a lone surrogate cannot be stored, a message that holds one is refused as a whole."""
-        assert_refused(message(1, "\ud800"), repository, reopen, session_id)
+        """B3: where a lone surrogate cannot be stored, a message or a state that holds one is refused as a whole."""
+        # The SDK's own repositories let Python's error through.
+        assert_refused("\ud800", repository, reopen, session_id, (SessionException, UnicodeError))
 
     @requires("stores_every_number")
     @hint(
@@ -116,8 +118,8 @@ class Content(Cases):
     @lacks("stores_every_number")
     @hint("What cannot be stored is refused when it is written, by a SessionException, and never replaced by null.")
     def test_other_numbers_are_refused(self, repository: Any, reopen: Reopen, session_id: str) -> None:
-        """B4: where NaN cannot be stored, a message that holds one is refused as a whole."""
-        assert_refused(message(1, extra={"metadata": {"custom": {"n": math.nan}}}), repository, reopen, session_id)
+        """B4: where NaN cannot be stored, a message or a state that holds it is refused as a whole."""
+        assert_refused(math.nan, repository, reopen, session_id)
 
     @hint("No sort_keys, and no JSON type that sorts: another order costs the provider's prompt cache after a resume.")
     def test_order_of_keys(self, round_trip: Callable[[SessionMessage], None]) -> None:
@@ -215,6 +217,27 @@ class Content(Cases):
         """B13: a message of 1 MiB is stored and listed."""
         round_trip(message(1, "0123456789abcdé " * 65_536))
 
+    @requires("large_messages")
+    @hint("Compare the size of the text with the limit before it is sent, and name the limit in a SessionException.")
+    def test_limit_of_a_message(self, backend: Backend, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """B14: a message just under the declared limit is stored; one just over it is refused, by its limit's name."""
+        limit = backend.large_messages
+        create(repository, session_id, message(0, "x" * (limit - 1024)))
+        with pytest.raises(SessionException, match=str(limit)):
+            repository.create_message(session_id, AGENT_ID, message(1, "x" * (limit + 1)))
+        repository.create_message(session_id, AGENT_ID, message(1))
+        stored = reopen().list_messages(session_id, AGENT_ID)
+        assert [len(text) for text in texts(stored)] == [limit - 1024, len("text 1")]
+
+    @lacks("large_messages")
+    @hint("Declare the limit that the datastore has (`large_messages`), and refuse by name what is over it.")
+    def test_no_limit_of_a_message(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """B14: where no limit is declared, a message of 20 MB is stored."""
+        create(repository, session_id, message(0, "x" * 20_000_000))
+        stored = reopen().read_message(session_id, AGENT_ID, 0)
+        assert stored is not None
+        assert [len(text) for text in texts([stored])] == [20_000_000]
+
     @pytest.mark.xfail(
         strict=False, reason="the SDK's own notation for bytes: SessionMessage.from_dict decodes it, too"
     )
@@ -238,11 +261,26 @@ def assert_state_survives(state: Any, repository: Any, reopen: Reopen, session_i
     assert_same(second.state, {"updated": state})
 
 
-def assert_refused(refused: SessionMessage, repository: Any, reopen: Reopen, session_id: str) -> None:
-    """Fail unless a message is refused, nothing of it is stored, and the session goes on."""
+def assert_refused(
+    value: Any,
+    repository: Any,
+    reopen: Reopen,
+    session_id: str,
+    errors: tuple[type[Exception], ...] = (SessionException,),
+) -> None:
+    """Fail unless messages and states with a value are refused, nothing of them is stored, and the session goes on."""
     create(repository, session_id, message(0))
-    with pytest.raises(SessionException):
-        repository.create_message(session_id, AGENT_ID, refused)
-    assert ids(reopen().list_messages(session_id, AGENT_ID)) == [0]
+    use = {"toolUse": {"toolUseId": "1", "name": "t", "input": {"value": value}}}
+    for call in (
+        lambda: repository.create_message(session_id, AGENT_ID, message(1, use)),
+        lambda: repository.update_message(session_id, AGENT_ID, message(0, use)),
+        lambda: repository.create_agent(session_id, agent("other", state={"value": value})),
+        lambda: repository.update_agent(session_id, agent(state={"value": value})),
+    ):
+        with pytest.raises(errors):
+            call()
+    assert texts(reopen().list_messages(session_id, AGENT_ID)) == ["text 0"]
+    assert reopen().read_agent(session_id, "other") is None
+    assert_same_record(reopen().read_agent(session_id, AGENT_ID), agent())
     repository.create_message(session_id, AGENT_ID, message(1))
     assert ids(reopen().list_messages(session_id, AGENT_ID)) == [0, 1]

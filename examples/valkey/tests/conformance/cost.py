@@ -12,6 +12,7 @@ from strands.agent.conversation_manager import SlidingWindowConversationManager
 from . import package, records
 from .backend import Backend
 from .batches import batch
+from .calls import declared
 from .cases import Cases, hint, lifecycle, quick, requires
 from .concurrency import in_threads
 from .restore import user
@@ -66,6 +67,22 @@ class Cost(Cases):
             scripted_agent(new_manager(session_id), agent_id="second")
         assert cost.round_trips <= 3
 
+    @quick
+    @hint("Check all arguments before the first request, in every method: `_records.check_ids` does.")
+    def test_malformed_ids_send_nothing(
+        self, backend: Backend, wire: Wire, new_manager: NewManager, session_id: str
+    ) -> None:
+        """H2, H3: whatever method is given a malformed session id, nothing is sent."""
+        repository = new_manager(session_id).session_repository
+        calls = declared(backend)
+        calls.pop("list_sessions", None)  # takes a prefix, which may be anything
+        with wire.counting() as cost:
+            for bad in ("a/b", "..", "", "a\n"):
+                for call in calls.values():
+                    with pytest.raises(ValueError, match="session_id"):
+                        call(repository, bad)
+        assert (cost.round_trips, cost.sent) == (0, 0)
+
     @pytest.mark.parametrize("length", [10, 1000, 5000])
     @hint("Fetch the agent and its messages in one request: not message by message, and not page by page.")
     def test_restore(self, wire: Wire, new_manager: NewManager, session_id: str, length: int) -> None:
@@ -99,7 +116,7 @@ class Cost(Cases):
 
     @hint("A deletion is one request, whatever the session holds; a listing is one, with limit and offset in it.")
     def test_list_and_delete(self, wire: Wire, new_manager: NewManager, session_id: str) -> None:
-        """P1: list_messages takes 1 round trip, and delete_session 1."""
+        """P1, I3: list_messages takes 1 round trip, and delete_session 1."""
         manager = new_manager(session_id)
         fill(manager, 1000)
         for limit in (None, 40):

@@ -1,5 +1,6 @@
-"""Group K: what cannot be read, and what broke in the middle."""
+"""Group K, second part: what cannot be read, and what broke in the middle."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from .backend import Backend
 from .cases import Cases, hint, lifecycle, messages, quick
 from .conversation import assert_paired
 from .faults import failing
-from .records import AGENT_ID, agent, create, message, texts
+from .records import AGENT_ID, agent, create, ids, message, texts
 from .restore import user
 from .same import assert_same, assert_same_agent, assert_same_record
 
@@ -22,7 +23,7 @@ Reopen = Callable[..., Any]
 
 @quick
 class Failures(Cases):
-    """Group K."""
+    """Group K, second part."""
 
     @lifecycle
     @hint("With the SDK's manager a message whose write failed is lost, and its id stays free: a gap is no damage.")
@@ -47,7 +48,7 @@ class Failures(Cases):
     def test_truncated_message(self, backend: Backend, repository: Any, reopen: Reopen, session_id: str) -> None:
         """K4: a message of which half is missing is an error that names it, and the record is left alone."""
         create(repository, session_id, *(message(number) for number in range(3)))
-        backend.truncate(session_id, AGENT_ID, 1)
+        backend.rewrite(session_id, AGENT_ID, 1, first_half)
         before = backend.dump()
         again = reopen()
         for call in (
@@ -66,11 +67,25 @@ class Failures(Cases):
         """K4: an agent of whose messages one cannot be read is an error, and nothing is written."""
         live = new_agent()
         live("one")
-        backend.truncate(session_id, live.agent_id, 0)
+        backend.rewrite(session_id, live.agent_id, 0, first_half)
         before = backend.dump()
         with pytest.raises(package.SessionCorruptError, match=session_id):
             new_agent()
         assert backend.dump() == before
+
+    @messages
+    @hint("The number is also in the key, or in a column: take it from there. The SDK's from_dict raises a TypeError.")
+    def test_message_without_its_id(self, backend: Backend, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """K5: a stored message without its message_id is read by its key, or an error. It is not left out."""
+        create(repository, session_id, *(message(number) for number in range(3)))
+        backend.rewrite(session_id, AGENT_ID, 1, without_id)
+        again = reopen()
+        try:
+            listed, read = again.list_messages(session_id, AGENT_ID), again.read_message(session_id, AGENT_ID, 1)
+        except SessionException:
+            return
+        assert ids([*listed, read]) == [0, 1, 2, 1]
+        assert texts([*listed, read]) == ["text 0", "text 1", "text 2", "text 1"]
 
     @lifecycle
     @pytest.mark.parametrize(
@@ -125,3 +140,13 @@ class Failures(Cases):
         again = reopen()
         assert texts(again.list_messages(session_id, AGENT_ID)) == ["text 0"]
         assert_same_record(again.read_agent(session_id, AGENT_ID), agent())
+
+
+def first_half(text: str) -> str:
+    """Cut a text in half, as a broken disk does."""
+    return text[: len(text) // 2]
+
+
+def without_id(text: str) -> str:
+    """Take the message_id out of a message."""
+    return json.dumps({name: value for name, value in json.loads(text).items() if name != "message_id"})

@@ -337,6 +337,21 @@ class Identifiers(Cases):
         elsewhere.close()
 
     @deletion
+    @requires("prefix")
+    @requires("list_sessions")
+    @hint("The prefix, or the schema, is part of the pattern or the query that finds sessions and agents, too.")
+    def test_listing_of_two_applications(self, backend: Backend, repository: Any, session_id: str) -> None:
+        """H7: the sessions and agents of another application on the server are not listed."""
+        elsewhere: Any = backend.elsewhere()
+        create(repository, session_id)
+        assert [list(elsewhere.list_sessions()), elsewhere.list_agents(session_id)] == [[], []]
+        create(elsewhere, session_id, agent_id="other")
+        assert repository.list_agents(session_id) == [AGENT_ID]
+        assert [one.session_id for one in repository.list_sessions(session_id)] == [session_id]
+        elsewhere.delete_session(session_id)
+        elsewhere.close()
+
+    @deletion
     @requires("list_sessions")
     @hint("A prefix is compared character by character: escape what a pattern would take for a wildcard.")
     def test_list_by_hostile_prefix(self, repository: Any, reopen: Reopen, new_session_id: Callable[..., str]) -> None:

@@ -29,8 +29,9 @@ STATE = {
     "type": "graph",
     "zebra": 1,
     "apple": {"nested": [{"blob": EVERY_BYTE}, None, 1.0]},
-    "current_task": [{"text": "a\x00b \ud800"}, {"image": {"format": "png", "source": {"bytes": EVERY_BYTE}}}],
+    "current_task": [{"text": "look"}, {"image": {"format": "png", "source": {"bytes": EVERY_BYTE}}}],
 }
+PLAIN = {"type": "graph", "nodes": [1, 2]}
 
 
 class Orchestrator(MultiAgentBase):
@@ -62,7 +63,6 @@ class MultiAgents(Cases):
     def test_state_is_read_back(self, repository: Any, reopen: Reopen, session_id: str) -> None:
         """F1: the state of a graph is read back as it was, in the order of its keys, bytes included."""
         repository.create_session(session(session_id))
-        assert repository.read_multi_agent(session_id, "graph") is None
         repository.create_multi_agent(session_id, Orchestrator("graph", STATE))
         repository.create_multi_agent(session_id, Orchestrator("other", {"other": True}))
         assert_same(reopen().read_multi_agent(session_id, "graph"), STATE)
@@ -73,17 +73,52 @@ class MultiAgents(Cases):
     @quick
     @multi_agents
     @requires("multi_agent")
+    @requires("stores_nul")
+    @requires("stores_lone_surrogates")
+    @hint("A task is a user's text, with whatever it holds: store it as a message's text is stored.")
+    def test_odd_text_in_state(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """F1: a NUL character and half a surrogate pair in the state of a graph stay."""
+        repository.create_session(session(session_id))
+        repository.create_multi_agent(session_id, Orchestrator("graph", {"current_task": "a\x00b \ud800"}))
+        assert_same(reopen().read_multi_agent(session_id, "graph"), {"current_task": "a\x00b \ud800"})
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint("A read must not create what it looks for, and a state that is not there is None, not an empty one.")
+    def test_missing_graph_reads_as_none(
+        self, backend: Backend, repository: Any, reopen: Reopen, session_id: str
+    ) -> None:
+        """A1: a graph that does not exist reads as None, in a session and without one, and leaves nothing behind."""
+        assert repository.read_multi_agent(session_id, "graph") is None
+        assert session_id.encode() not in backend.dump()
+        repository.create_session(session(session_id))
+        assert repository.read_multi_agent(session_id, "graph") is None
+        assert reopen().read_multi_agent(session_id, "graph") is None
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
     @hint("An update of what is not there is an error, as it is for agents.")
     def test_update_of_missing_graph(self, repository: Any, reopen: Reopen, session_id: str) -> None:
         """F2: a graph that does not exist, or whose session does not, cannot be updated, and is not created by it."""
         for _ in range(2):
             with pytest.raises(package.SessionNotFoundError):
-                repository.update_multi_agent(session_id, Orchestrator("graph", STATE))
+                repository.update_multi_agent(session_id, Orchestrator("graph", PLAIN))
             assert reopen().read_multi_agent(session_id, "graph") is None
             if repository.read_session(session_id) is None:
-                with pytest.raises(package.SessionNotFoundError):
-                    repository.create_multi_agent(session_id, Orchestrator("graph", STATE))
                 repository.create_session(session(session_id))
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint("A graph belongs to a session: look for it in the same step that inserts, or use a foreign key.")
+    def test_graph_without_session(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """Q3: a graph of a session that does not exist is refused, and nothing is left of the attempt."""
+        with pytest.raises(package.SessionNotFoundError):
+            repository.create_multi_agent(session_id, Orchestrator("graph", PLAIN))
+        repository.create_session(session(session_id))
+        assert reopen().read_multi_agent(session_id, "graph") is None
 
     @quick
     @multi_agents
@@ -92,10 +127,10 @@ class MultiAgents(Cases):
     def test_second_graph_is_refused(self, repository: Any, reopen: Reopen, session_id: str) -> None:
         """A3: a graph that exists is not created again, and stays as it was."""
         repository.create_session(session(session_id))
-        repository.create_multi_agent(session_id, Orchestrator("graph", STATE))
+        repository.create_multi_agent(session_id, Orchestrator("graph", PLAIN))
         with pytest.raises(package.SessionConflictError):
             reopen().create_multi_agent(session_id, Orchestrator("graph"))
-        assert_same(reopen().read_multi_agent(session_id, "graph"), STATE)
+        assert_same(reopen().read_multi_agent(session_id, "graph"), PLAIN)
 
     @quick
     @multi_agents
@@ -123,7 +158,7 @@ class MultiAgents(Cases):
     @requires("multi_agent")
     @hint("Graphs and swarms go with the session, too.")
     def test_no_orchestrator_is_left(self, backend: Backend, repository: Any, reopen: Reopen, session_id: str) -> None:
-        """I1: the graphs and swarms of a deleted session are gone."""
+        """F7, I1: the graphs and swarms of a deleted session are gone."""
         repository.create_session(session(session_id))
         repository.create_multi_agent(session_id, Orchestrator("graph", {"task": session_id}))
         repository.delete_session(session_id)

@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 from strands.types.exceptions import SessionException
 
+from .backend import Backend
 from .cases import Cases, hint, lacks, messages, quick, requires
 from .records import AGENT_ID, agent, create, ids, message
+from .same import assert_same_record
+from .wire import HOST, Traffic, Wire
 
 Reopen = Callable[..., Any]
 
@@ -23,6 +26,19 @@ class Order(Cases):
         numbers = [*range(12), 99, 100, 101, 1000]
         create(repository, session_id, *(message(number) for number in reversed(numbers)))
         assert ids(reopen().list_messages(session_id, AGENT_ID)) == numbers
+
+    @quick
+    @hint("An id of 32 bits is too small, and one that became a float loses its last digits: use 64 bits, or text.")
+    def test_largest_message_id(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """G1, H5: messages with ids of up to 2^53 - 1 are stored, in order; a larger one is a ValueError."""
+        numbers = [2**31 - 1, 2**31, 2**32, 2**53 - 2, 2**53 - 1]
+        create(repository, session_id, *(message(number) for number in numbers))
+        again = reopen()
+        assert ids(again.list_messages(session_id, AGENT_ID)) == numbers
+        assert_same_record(again.read_message(session_id, AGENT_ID, 2**53 - 1), message(2**53 - 1))
+        for number in (2**53, 2**63, 2**64):
+            with pytest.raises(ValueError, match="message_id"):
+                repository.create_message(session_id, AGENT_ID, message(number))
 
     @quick
     @hint("Order by message_id: clocks of several machines stand still, and go back.")
@@ -52,6 +68,17 @@ class Order(Cases):
                 listed = ids(again.list_messages(session_id, AGENT_ID, limit=limit, offset=offset))
                 assert listed == expected, f"limit={limit}, offset={offset}"
         assert ids(again.list_messages(session_id, AGENT_ID, 2, 1)) == [1, 2], "limit and offset by position"
+
+    @quick
+    @pytest.mark.parametrize("bad", [-1, 1.5, "1"])
+    @hint("Check both first: `_records.check_count` does. What a store makes of -1 is anybody's guess.")
+    def test_malformed_limit_and_offset(self, repository: Any, session_id: str, bad: Any) -> None:
+        """G3: a limit or an offset that is negative, or no whole number, is a ValueError."""
+        create(repository, session_id, message(0), message(1))
+        with pytest.raises(ValueError, match="limit"):
+            repository.list_messages(session_id, AGENT_ID, limit=bad)
+        with pytest.raises(ValueError, match="offset"):
+            repository.list_messages(session_id, AGENT_ID, offset=bad)
 
     @quick
     @hint("offset counts messages, not ids: after a gap they differ.")
@@ -86,6 +113,23 @@ class Order(Cases):
             repository.create_message(session_id, AGENT_ID, message(number))
         assert ids(reopen().list_messages(session_id, AGENT_ID, limit=3)) == [0, 1, 2]
         assert ids(reopen().list_messages(session_id, AGENT_ID, limit=3, offset=1)) == [1, 2]
+
+    @requires("round_trips")
+    @hint("Fetch messages in bulk. One request for each, even if many are sent at once, is what this finds.")
+    def test_commands_of_a_listing(self, backend: Backend, reopen: Reopen, session_id: str) -> None:
+        """G7: listing 1,000 messages takes 4 commands at most, and not one for each."""
+        with Wire(*backend.address()) as wire:
+            repository = reopen(**backend.through(HOST, wire.port))
+            costs: list[Traffic] = []
+            for length in (10, 1000):
+                create(reopen(), session_id, *(message(n) for n in range(length)), agent_id=f"agent-{length:04}")
+                for _ in range(2):  # the second time everything is prepared
+                    with wire.counting() as cost:
+                        assert len(repository.list_messages(session_id, f"agent-{length:04}")) == length
+                costs.append(cost)
+            few, many = costs
+            assert many.round_trips <= 4
+            assert many.sent <= 4 * few.sent, "so many commands were sent at once"
 
     @quick
     @requires("lists_unknown_agent")

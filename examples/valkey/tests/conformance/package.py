@@ -6,6 +6,7 @@ from strands_session_valkey import (
     SessionCorruptError,
     SessionNotFoundError,
     SessionUnavailableError,
+    copy_session,
 )
 from strands_session_valkey._batch import Batch, LogRepository
 
@@ -21,4 +22,5 @@ __all__ = [
     "SessionNotFoundError",
     "SessionRepository",
     "SessionUnavailableError",
+    "copy_session",
 ]

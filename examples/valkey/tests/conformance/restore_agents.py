@@ -137,7 +137,7 @@ class EveryAgent(Cases):
     @requires("multi_agent")
     @hint("The state of a graph holds the messages of an interrupted node, raw bytes among them: encode before JSON.")
     def test_interrupted_graph(self, new_manager: NewManager) -> None:
-        """N10: a graph that is interrupted at a node with a picture is restored, answered, and runs no node twice."""
+        """F3, N10: a graph interrupted at a node with a picture is restored, answered, and runs no node twice."""
         answers: list[str] = []
         picture = {"image": {"format": "png", "source": {"bytes": EVERY_BYTE}}}
         live: Any = graph(new_manager(), [Call("delete")], answers)

@@ -46,6 +46,17 @@ def assert_same_record(actual: Record | None, expected: Record) -> None:
     assert_same(read, written, type(expected).__name__)
 
 
+def assert_same_contents(actual: Any, expected: Any, session_id: str, agent_ids: list[str]) -> None:
+    """Fail unless two repositories hold the same session, with the same agents and messages."""
+    assert_same_record(actual.read_session(session_id), expected.read_session(session_id))
+    for agent_id in agent_ids:
+        assert_same_record(actual.read_agent(session_id, agent_id), expected.read_agent(session_id, agent_id))
+        read, written = (repository.list_messages(session_id, agent_id) for repository in (actual, expected))
+        assert [record.message_id for record in read] == [record.message_id for record in written]
+        for one, other in zip(read, written, strict=True):
+            assert_same_record(one, other)
+
+
 def assert_same_agent(restored: Any, live: Any) -> None:
     """Fail unless a restored agent is the live one: messages, state, interrupts, model and conversation manager."""
     expected = live.take_snapshot(preset="session", include=["system_prompt"]).data

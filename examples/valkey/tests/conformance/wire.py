@@ -1,6 +1,7 @@
 """A proxy in front of the store: it counts what passes, and breaks connections when a test asks it to."""
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Coroutine, Iterator
@@ -12,6 +13,13 @@ from typing_extensions import Self
 
 HOST = "127.0.0.1"
 Result = TypeVar("Result")
+
+
+def free_port() -> int:
+    """Choose a port of HOST at which nobody listens."""
+    with socket.create_server((HOST, 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
 
 
 @dataclass

@@ -1,0 +1,157 @@
+# Shared: `copier update` merges what the template changes here into what you changed.
+"""What a change must pass: `nox`. All there is: `nox --list`."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2026.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["plan", "lint", "types", "tests", "lowest", "build"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+PARALLEL = ["-n", "auto"]  # `-- -n 0` for one test after the other
+passed: list[str] = []
+
+os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+if shutil.which("pyenv"):  # its shims hide every Python that PYENV_VERSION does not name
+    versions = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=False)
+    os.environ["PYENV_VERSION"] = ":".join(reversed(versions.stdout.split()))
+
+
+@functools.cache
+def found(python: str) -> bool:
+    """Whether this machine has that Python, as uv sees it or, without uv, by its name on the path."""
+    uv, executable = shutil.which(os.environ.get("UV", "uv")), shutil.which(f"python{python}")
+    if not (uv or executable):
+        return False
+    command = [uv, "python", "find", python] if uv else [executable, "-c", ""]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def todos(kind: str) -> list[str]:
+    """The bodies ("backend") or texts ("text") that are still the template's, each with its place and what to do."""
+    return [
+        f"{file}:{number}: {line.partition(f'TODO({kind}):')[2].removesuffix('-->').strip()}"
+        for file in sorted([*Path("src").rglob("*.py"), *Path("tests").glob("*.py"), *Path().glob("*.md")])
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
+        if f"TODO({kind}):" in line
+    ]
+
+
+@nox.session(python=False)
+def plan(session: nox.Session) -> None:
+    """Say what is going to happen."""
+    *others, newest = [python for python in PYTHONS if found(python)] or ["none, for want of one"]
+    session.log(f"in this order: {', '.join(nox.options.sessions)}")
+    session.log(f"all tests on Python {newest}, the quick ones on {', '.join(others) or 'no other'}")
+    session.log(f"lowest runs all tests once more, on Python {PYTHONS[0]} with the oldest dependencies allowed")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting; `nox -s lint -- --fix` mends what it can."""
+    session.install("-e", ".[dev]")
+    fix = "--fix" in session.posargs
+    session.run("ruff", "check", *(["--fix"] if fix else []))
+    session.run("ruff", "format", *([] if fix else ["--check", "--diff"]))
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of the package, strictly."""
+    session.install("-e", ".[dev]")
+    session.run("mypy", "src")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run all tests on the newest Python found, the quick ones on the others; arguments, if any, replace the choice."""
+    newest = [python for python in PYTHONS if found(python)][-1:]
+    chosen = session.posargs or ([] if session.python in newest else ["-m", "quick"])
+    session.log(f"the tests: {' '.join(chosen) or 'all'}")
+    session.install("-e", ".[dev]")
+    session.run("pytest", *PARALLEL, *chosen)
+    passed.append(f"{session.python} ({' '.join(chosen) or 'all'})")
+
+
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """Run all tests with the oldest versions that the dependencies allow."""
+    if session.venv_backend != "uv":
+        session.skip("only uv installs the oldest versions: pip install uv")
+    session.install("--resolution", "lowest-direct", "-e", ".[dev]")
+    session.run("pytest", *PARALLEL, *session.posargs)
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Run the conformance kit alone; `nox -s conformance -- -k redaction` runs a part of it."""
+    session.install("-e", ".[dev]")
+    session.run("pytest", "tests/test_conformance.py", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the source distribution and the wheel into dist/, and check what is in them."""
+    session.install("build", "check-wheel-contents", "twine")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build")
+    files = [str(file) for file in Path("dist").iterdir()]
+    session.run("check-wheel-contents", *(file for file in files if file.endswith(".whl")))
+    session.run("twine", "check", "--strict", *files)
+
+
+@nox.session
+def extras(session: nox.Session) -> None:
+    """Test what needs programs that no wheel has: PgBouncer, and a PostgreSQL that knows TLS."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: float(folder.parent.name))
+    folder = os.environ.get("PG_BIN") or str(debian[-1] if debian else "")
+    if not folder or not shutil.which("pgbouncer", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"])):
+        session.error("this needs `apt-get install pgbouncer postgresql`, or both elsewhere: PG_BIN names a folder")
+    session.install("-e", ".[dev]")
+    files = ["tests/extras_pgbouncer.py", "tests/extras_tls.py"]
+    session.run("pytest", *(session.posargs or files), env={"PG_BIN": folder})
+
+
+@nox.session(python=False)
+def todo(session: nox.Session) -> None:
+    """List the bodies and the texts that are still the template's: you replace them."""
+    bodies, texts = todos("backend"), todos("text")
+    print(*bodies, f"{len(bodies)} bodies left to replace." if bodies else "Every body is yours.", sep="\n")
+    print(*texts, f"{len(texts)} texts left to rewrite." if texts else "Every text is yours.", sep="\n")
+
+
+@nox.session(python=False)
+def release_check(session: nox.Session) -> None:
+    """Refuse to release what is not ready; `nox -s release_check -- v0.1.0` compares the tag as well."""
+    version, reasons = PROJECT["project"]["version"], []
+    if left := [*todos("backend"), *todos("text")]:
+        reasons.append(f"{len(left)} bodies or texts are still the template's: `nox -s todo` lists them")
+    if not re.search(rf"^## {re.escape(version)}\b", Path("CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE):
+        reasons.append(f"CHANGELOG.md has no entry for {version}: add `## {version}` and what it brings")
+    if session.posargs and session.posargs[0].removeprefix("v") != version:
+        reasons.append(f"the tag is {session.posargs[0]}, the version in pyproject.toml {version}: make them equal")
+    if reasons:
+        session.error("not ready to release:\n- " + "\n- ".join(reasons))
+    session.log(f"{version} is ready to release")
+
+
+@atexit.register
+def say_what_ran() -> None:
+    """Say on which Pythons the tests passed, which of them this machine lacks, and what to do next."""
+    if passed:
+        missing = ", ".join(python for python in PYTHONS if not found(python))
+        print(f"\nThe tests passed on Python {', '.join(passed)}; not on this machine: {missing or 'none'}.")
+        print(f"Next: `nox -s {'todo` lists what to replace' if todos('backend') else 'release_check`'}.")

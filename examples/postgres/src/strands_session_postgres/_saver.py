@@ -1,0 +1,106 @@
+# From strands-session-template. `copier update` keeps this file current, with its fixes: better not to edit it.
+"""Saving one agent: captured where it runs, written beside the event loop, in order, and healed after a failure."""
+
+import logging
+import weakref
+from functools import partial
+
+from strands.types.agent import LocalAgent
+from strands.types.content import Message
+from strands.types.exceptions import SessionException
+
+from ._batch import LogRepository
+from ._executor import Job, Writer
+from ._log import AgentLog, Save
+from .errors import SessionConflictError, SessionUnavailableError
+
+logger = logging.getLogger(__name__)
+
+
+class AgentSaver:
+    """Keeps the store equal to one agent, and refuses once somebody else writes to it.
+
+    Attributes:
+        agent: The agent, as a weak reference.
+        log: What is known to be stored of the agent.
+    """
+
+    def __init__(self, repository: LogRepository, session_id: str, agent: LocalAgent) -> None:
+        agent_id = agent.agent_id
+        self.agent = weakref.ref(agent)
+        self.log = AgentLog(session_id, agent_id)
+        self._name = f"session_id=<{session_id}>, agent_id=<{agent_id}>"
+        self._repository = repository
+        self._writer = Writer()
+        self._unsure: Save | None = None  # a save whose reply was lost, or never came
+        self._refused: SessionConflictError | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether another writer changed the agent, so that nothing is written any more."""
+        return self._refused is not None
+
+    def save(self, agent: LocalAgent, *, everything: bool, redacted: Message | None = None) -> None:
+        """Write what changed, and wait for it.
+
+        Args:
+            agent: The agent.
+            everything: Whether to look at all messages, or only at those of the current turn.
+            redacted: The agent's message that was redacted just now.
+
+        Raises:
+            SessionException: If it could not be stored. The next save that succeeds writes what is missing. After a
+                conflict with another writer none does: every save is refused.
+        """
+        self._writer.run(self._repeat)
+        self._writer.run(partial(self._capture, agent, everything, redacted))
+
+    async def save_async(self, agent: LocalAgent, *, everything: bool) -> None:
+        """Write what changed, as `save` does, without blocking the event loop."""
+        await self._writer.run_async(self._repeat)
+        await self._writer.run_async(partial(self._capture, agent, everything))
+
+    def settle(self) -> None:
+        """Wait for a write that a cancelled turn left in flight."""
+        self._writer.settle()
+
+    def _repeat(self) -> Job | None:
+        """Return the job that settles what became of a write without a reply: the same write again, to the byte."""
+        if self._unsure is None:
+            return None
+        logger.warning("%s | repeating a save whose outcome is unknown", self._name)
+        return partial(self._write, self._unsure)
+
+    def _capture(self, agent: LocalAgent, everything: bool, redacted: Message | None = None) -> Job | None:
+        """Return the job that writes what changed in the agent; None when nothing did."""
+        if self._refused is not None:
+            raise SessionConflictError(f"{self._refused} | build a new agent to go on") from self._refused
+        try:
+            save = self.log.changes(agent, everything=everything, redacted=redacted)
+        except RecursionError as error:
+            raise SessionException(f"{self._name} | messages or state are nested too deeply to be stored") from error
+        return None if save is None else partial(self._write, save)
+
+    def _write(self, save: Save) -> None:
+        batch, self._unsure = save.batch, save
+        try:
+            self._repository.write_log(batch)
+        except SessionConflictError as error:
+            self._unsure, self._refused = None, error
+            if batch.version is not None:  # else the agent is just being created, by two at once
+                logger.warning("save refused: %s", error)
+            raise
+        except SessionUnavailableError:
+            raise
+        except SessionException:
+            self._unsure = None  # nothing was written, and the same again would fail the same way
+            raise
+        self._unsure = None
+        self.log.saved(save)
+        logger.debug(
+            "%s, created=<%d>, updated=<%d>, agent=<%s> | saved",
+            self._name,
+            len(batch.create),
+            len(batch.update),
+            batch.agent is not None,
+        )

@@ -1,0 +1,252 @@
+"""How PostgreSQL is reached: a pool or an engine, statements on it, and its errors as the package's own."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import psycopg
+from psycopg import conninfo, errors
+from psycopg.rows import tuple_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from ._sharing import (
+    CONNECTION_VARIABLE,
+    BorrowedConnection,
+    SharedConnection,
+    find_connection_string,
+    find_timeout,
+)
+from .errors import SessionUnavailableError
+
+Connection: TypeAlias = psycopg.Connection[Any]
+Cursor: TypeAlias = psycopg.Cursor[tuple[Any, ...]]
+Errors: TypeAlias = tuple[type[psycopg.Error], ...]
+Answer = TypeVar("Answer")
+
+_CONNECTIONS = 32  # as many as there are threads that write
+_PATIENCE = 2.0  # seconds after which a pool that lends nothing is asked why
+_TAKEN_BACK = (errors.DeadlockDetected, errors.SerializationFailure)
+
+
+class Engine(Protocol):
+    """An SQLAlchemy engine, as far as this package needs one."""
+
+    dialect: Any
+
+    def raw_connection(self) -> Any:
+        """Return a connection of the engine's pool."""
+
+
+class Server:
+    """Runs statements, and repeats them on a fresh connection when one turns out to be broken.
+
+    That is safe because every write is idempotent. Unlike a check before each use it costs nothing while all is well.
+    """
+
+    def __init__(
+        self,
+        connection_string: str | None,
+        engine: Engine | None,
+        pool: ConnectionPool[Any] | None,
+        timeout: float | None,
+    ) -> None:
+        """Take the caller's engine or pool, or share a pool with everybody who gives the same connection string.
+
+        Raises:
+            ValueError: If an argument is malformed.
+        """
+        if sum(given is not None for given in (connection_string, engine, pool)) > 1:
+            raise ValueError("connection_string, engine, pool | pass one of them")
+        self._seconds = seconds = find_timeout(timeout)
+        self._source: BorrowedConnection[Any] | SharedConnection[Any]
+        self._lend: Callable[[Any], AbstractContextManager[Connection]] = self._lend_from_pool
+        if engine is not None:
+            self._source, self._lend = BorrowedConnection(_check_engine(engine)), _lend_from_engine
+        elif pool is not None:
+            self._source = BorrowedConnection(_check_pool(pool))
+        else:
+            url = _check_url(find_connection_string(connection_string))
+            self._source = SharedConnection((url, seconds), lambda: _open_pool(url, seconds), _close_pool)
+
+    def close(self) -> None:
+        """Give the pool back. One that the caller passed in stays open, and so does an engine."""
+        self._source.close()
+
+    def run(self, name: str, work: Callable[[Cursor], Answer], expected: Errors = ()) -> Answer:
+        """Run statements on a connection, and again if it turns out to be broken or the server takes them back.
+
+        Args:
+            name: What is read or written, for errors.
+            work: Executes the statements. It may be called several times.
+            expected: Errors that the caller understands.
+
+        Raises:
+            SessionUnavailableError: If the server does not answer, or refuses.
+        """
+        deadline = time.monotonic() + self._seconds
+        source = self._source.get()
+        while True:
+            lent: list[Connection] = []
+            try:
+                with self._lend(source) as connection:
+                    lent.append(connection)
+                    _check_encoding(connection, name)
+                    # The caller's connection may return rows of another kind.
+                    with _autocommit(connection), psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
+                        return work(cursor)
+            except expected:
+                raise
+            except psycopg.Error as error:
+                # After a restart of the server every idle connection is broken, so there may be several. A deadlock
+                # comes from a session that is deleted while its agent saves.
+                again = isinstance(error, _TAKEN_BACK) or any(connection.broken for connection in lent)
+                if not again or time.monotonic() > deadline:
+                    raise SessionUnavailableError(f"{name} | {_explain(error)}") from error
+
+    @contextmanager
+    def _lend_from_pool(self, pool: ConnectionPool[Any]) -> Iterator[Connection]:
+        deadline = time.monotonic() + self._seconds
+        while True:
+            try:
+                connection = pool.getconn(timeout=min(_PATIENCE, self._seconds / 2))
+                break
+            except PoolTimeout:
+                # The pool does not say why it has no connection. Trying to make one does: all are busy, if that works.
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise
+                _connect(pool, left).close()
+        try:
+            yield connection
+        finally:
+            pool.putconn(connection)
+
+
+class _PatientConnection(psycopg.Connection[Any]):
+    """A connection that waits for an answer only so long: the client library itself waits for ever.
+
+    Attributes:
+        seconds: How long the server may take to answer.
+    """
+
+    seconds = 30.0
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Wait for the server. A pool throws away a connection that is still waiting when it is given back."""
+        return super().wait(gen, interval, self.seconds if timeout is None else timeout)
+
+
+def _connect(pool: Any, seconds: float) -> Connection:
+    return psycopg.connect(pool.conninfo, **{**(pool.kwargs or {}), "connect_timeout": max(2, int(seconds))})
+
+
+@contextmanager
+def _lend_from_engine(engine: Engine) -> Iterator[Connection]:
+    try:
+        lent = engine.raw_connection()
+    except psycopg.Error:
+        raise
+    except Exception as error:  # SQLAlchemy's own, which cannot be imported here: all connections are in use, say
+        raise psycopg.OperationalError(str(error)) from error
+    try:
+        yield lent.driver_connection
+    finally:
+        if lent.driver_connection.closed:
+            lent.invalidate()
+        lent.close()
+
+
+@contextmanager
+def _autocommit(connection: Connection) -> Iterator[None]:
+    """Have each statement be a transaction: BEGIN and COMMIT around it would be two more round trips."""
+    if connection.autocommit:
+        yield
+        return
+    connection.autocommit = True
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.autocommit = False
+
+
+def _check_encoding(connection: Connection, name: str) -> None:
+    if connection.info.encoding != "utf-8":  # which only a caller's connection has: text would be lost, or refused
+        raise SessionUnavailableError(
+            f"{name} | the client_encoding of the connection stands for {connection.info.encoding}: it must be UTF8"
+        )
+
+
+def _open_pool(url: str, seconds: float) -> ConnectionPool[Any]:
+    class Patient(_PatientConnection):
+        pass
+
+    Patient.seconds = seconds
+    pool = ConnectionPool(
+        url,
+        connection_class=Patient,
+        min_size=0,
+        max_size=_CONNECTIONS,
+        open=False,
+        timeout=seconds,
+        max_idle=300,
+        num_workers=1,
+        kwargs={
+            "autocommit": True,
+            "prepare_threshold": None,  # a prepared statement would not be there in PgBouncer's next transaction
+            "connect_timeout": max(2, round(seconds)),
+            "client_encoding": "UTF8",  # whatever PGCLIENTENCODING or the role says
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "fallback_application_name": __package__,
+        },
+    )
+    pool.open()
+    return pool
+
+
+def _close_pool(pool: ConnectionPool[Any]) -> None:
+    pool.close(timeout=1)  # a thread that waits for a server that does not answer ends by itself, later
+
+
+def _check_url(url: str) -> str:
+    try:
+        ports = str(conninfo.conninfo_to_dict(url).get("port") or 5432).split(",")
+        valid = all(0 < int(port or 5432) < 65536 for port in ports)
+        valid &= "://" not in url or url.startswith(("postgresql://", "postgres://"))
+    except (psycopg.Error, ValueError):
+        valid = False
+    if not valid:
+        # Without the string, and without the cause that quotes it: it may hold a password.
+        raise ValueError(
+            f"connection_string or {CONNECTION_VARIABLE} | must look like postgresql://user:password@host:5432/database"
+        ) from None
+    return url
+
+
+def _check_engine(engine: Engine) -> Engine:
+    dialect = getattr(engine, "dialect", None)
+    if not callable(getattr(engine, "raw_connection", None)) or dialect is None or getattr(dialect, "is_async", False):
+        raise ValueError(f"engine=<{type(engine).__qualname__}> | must be a synchronous SQLAlchemy engine")
+    if (dialect.name, dialect.driver) != ("postgresql", "psycopg"):
+        raise ValueError(
+            f"engine=<{dialect.name}+{dialect.driver}> | must use psycopg: create_engine('postgresql+psycopg://...')"
+        )
+    return engine
+
+
+def _check_pool(pool: Any) -> ConnectionPool[Any]:
+    if not isinstance(pool, ConnectionPool):
+        found = f"{type(pool).__module__}.{type(pool).__qualname__}"
+        raise ValueError(f"pool=<{found}> | must be a psycopg_pool.ConnectionPool")
+    checked: ConnectionPool[Any] = pool
+    return checked
+
+
+def _explain(error: psycopg.Error) -> str:
+    """Return what went wrong, without the password that the client library may quote from a connection string."""
+    text = " ".join(str(error).split())
+    return re.sub(r"//[^/@\s]*@|password=\S+", "//...@", text) or type(error).__name__

@@ -1,0 +1,171 @@
+"""How records become columns that SQL can look into, and come back as they were.
+
+A document goes into a json column, unless json or one of its operators would refuse it: then into the text column
+beside it. A time goes into a timestamptz column, and into the text column beside it where that would change how it is
+written.
+"""
+
+import json
+import re
+from datetime import datetime, timezone
+from typing import Any, cast
+
+from strands.types.session import Session, SessionAgent, SessionMessage
+
+from ._layout import LAST_ID, wanted
+from ._records import check_ids, decode, decode_agent, decode_all, encode, message_name
+from .errors import SessionCorruptError
+
+# What may need the text column. A closer look tells: somebody may just write about NaN.
+_SUSPECT = re.compile(r"\\u0000|\\ud[89a-f]|NaN|Infinity")
+_MESSAGE_COLUMNS = (
+    "ids",
+    "messages",
+    "messages_raw",
+    "redacted",
+    "redacted_raw",
+    "created_at",
+    "created_at_raw",
+    "updated_at",
+    "updated_at_raw",
+)
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def to_columns(document: dict[str, Any], name: str) -> tuple[str | None, str | None]:
+    """Return a document for its json column and for the text column beside it; one of them is None.
+
+    Raises:
+        SessionException: If it cannot be stored as JSON.
+    """
+    text = encode(document, name)
+    return (text, None) if _fits_json(text) else (None, text)
+
+
+def _fits_json(text: str) -> bool:
+    if not _SUSPECT.search(text):
+        return True
+    if _NUL.search(text):
+        return False
+    try:
+        json.dumps(json.loads(text), ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:  # NaN, Infinity, or a lone surrogate
+        return False
+    return True
+
+
+def time_to_columns(text: str) -> tuple[datetime | None, str | None]:
+    """Return an ISO time for its timestamptz column, and its text where that does not come back the same."""
+    try:
+        time = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None, text
+    if time.tzinfo is None or not 1 < time.year < 9999:  # another time zone may lead out of the calendar
+        return None, text
+    in_utc = time.astimezone(timezone.utc).replace(tzinfo=None)
+    return time, None if time_from_columns(in_utc, None) == text else text
+
+
+def time_from_columns(in_utc: datetime | None, text: str | None) -> str:
+    """Return the ISO time that `time_to_columns` took apart. UTC as such a column has no zone: that reads faster."""
+    if text is not None or in_utc is None:
+        return text or ""
+    return f"{in_utc.isoformat()}+00:00"
+
+
+def session_columns(session: Session) -> dict[str, Any]:
+    """Return a session record as the parameters of a statement."""
+    columns: dict[str, Any] = {"session_type": str(getattr(session.session_type, "value", session.session_type))}
+    columns["created_at"], columns["created_at_raw"] = time_to_columns(session.created_at)
+    columns["updated_at"], columns["updated_at_raw"] = time_to_columns(session.updated_at)
+    return columns
+
+
+def session_from_columns(row: tuple[Any, ...], session_id: str) -> Session:
+    """Return the session record of a row: type and times."""
+    kind, created, created_raw, updated, updated_raw = row
+    times = time_from_columns(created, created_raw), time_from_columns(updated, updated_raw)
+    return Session(session_id, kind, *times)
+
+
+def agent_columns(agent: SessionAgent, name: str) -> dict[str, Any]:
+    """Return an agent record as the parameters of a statement.
+
+    Raises:
+        SessionException: If it cannot be stored as JSON.
+    """
+    ranges, after = _restores(agent)
+    columns: dict[str, Any] = {"restores": ranges, "restores_after": after}
+    columns["state"], columns["state_raw"] = to_columns(agent.state, name)
+    columns["manager"], columns["manager_raw"] = to_columns(agent.conversation_manager_state, name)
+    columns["internal"], columns["internal_raw"] = to_columns(agent._internal_state, name)
+    columns["agent_created_at"], columns["agent_created_at_raw"] = time_to_columns(agent.created_at)
+    columns["agent_updated_at"], columns["agent_updated_at_raw"] = time_to_columns(agent.updated_at)
+    return columns
+
+
+def _restores(agent: SessionAgent) -> tuple[str, int]:
+    try:
+        runs, after = wanted(agent)
+    except SessionCorruptError:  # it is stored as it is: who restores it is told what is wrong
+        return "{}", 0
+    ranges = ",".join(f"[{first},{')' if last == LAST_ID else f'{last + 1})'}" for first, last in runs)
+    return f"{{{ranges}}}", after
+
+
+def agent_from_columns(row: tuple[Any, ...], session_id: str, agent_id: str) -> SessionAgent:
+    """Return the agent record of a row: state, conversation manager, internal state, and times.
+
+    Raises:
+        SessionCorruptError: If it cannot be read.
+    """
+    state, manager, internal, created, created_raw, updated, updated_raw = row
+    text = f'{{"state":{state},"conversation_manager_state":{manager},"_internal_state":{internal},'
+    text += _times(created, created_raw, updated, updated_raw)
+    return decode_agent(text, session_id, agent_id)
+
+
+def message_columns(messages: list[SessionMessage], session_id: str, agent_id: str) -> dict[str, list[Any]]:
+    """Return messages as the parameters of a statement: an array for each column. The ids are checked.
+
+    Raises:
+        ValueError: If an id is malformed.
+        SessionException: If a message cannot be stored as JSON.
+    """
+    columns: dict[str, list[Any]] = {column: [] for column in _MESSAGE_COLUMNS}
+    for message in messages:
+        name = check_ids(session_id=session_id, agent_id=agent_id, message_id=message.message_id)
+        redacted = message.redact_message
+        # Of a redacted message only the replacement is kept.
+        content = to_columns(cast("dict[str, Any]", message.message if redacted is None else redacted), name)
+        values: list[Any] = [message.message_id, *content, *((None, None) if redacted is None else content)]
+        values += [*time_to_columns(message.created_at), *time_to_columns(message.updated_at)]
+        for column, value in zip(columns.values(), values, strict=True):
+            column.append(value)
+    return columns
+
+
+def messages_from_columns(rows: list[tuple[Any, ...]], session_id: str, agent_id: str) -> list[SessionMessage]:
+    """Return the messages of rows: id, message, whether it is redacted, and times.
+
+    Raises:
+        SessionCorruptError: If one cannot be read.
+    """
+    documents: list[Any] = decode_all(
+        [row[1] for row in rows], lambda index: message_name(session_id, agent_id, rows[index][0])
+    )
+    messages = []
+    for document, row in zip(documents, rows, strict=True):
+        message_id, text, is_redacted, created, created_raw, updated, updated_raw = row
+        created_at = time_from_columns(created, created_raw)
+        is_as_created = updated == created and updated_raw == created_raw
+        updated_at = created_at if is_as_created else time_from_columns(updated, updated_raw)
+        # A redacted message is its replacement: two objects, as the SDK makes them.
+        replacement: Any = decode(text, "") if is_redacted else None
+        messages.append(SessionMessage(document, message_id, replacement, created_at, updated_at))
+    return messages
+
+
+def _times(created: datetime | None, created_raw: str | None, updated: datetime | None, updated_raw: str | None) -> str:
+    created_at, updated_at = time_from_columns(created, created_raw), time_from_columns(updated, updated_raw)
+    return f'"created_at":{json.dumps(created_at)},"updated_at":{json.dumps(updated_at)}}}'

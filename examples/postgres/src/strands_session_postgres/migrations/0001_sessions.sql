@@ -1,0 +1,106 @@
+-- Sessions, agents, messages, graphs and swarms.
+--
+-- A document is json, which keeps the order of keys and the spelling of numbers, unlike jsonb. What json or its operators
+-- refuse (NaN, Infinity, \u0000, lone surrogates) stands in the text column beside it, and the json column is null: so
+-- every document comes back as it was, and no query fails on one. Times beside a *_raw column are null only where the
+-- original was no time; the original is then in the *_raw column.
+
+CREATE TABLE {schema}.sessions (
+    session_id text COLLATE "C" PRIMARY KEY,
+    session_type text NOT NULL,
+    created_at timestamptz,
+    created_at_raw text,
+    updated_at timestamptz,
+    updated_at_raw text,
+    expires_at timestamptz
+);
+
+CREATE INDEX sessions_expires_at ON {schema}.sessions (expires_at) WHERE expires_at IS NOT NULL;
+
+CREATE TABLE {schema}.agents (
+    session_id text COLLATE "C" REFERENCES {schema}.sessions ON DELETE CASCADE,
+    agent_id text COLLATE "C",
+    version text NOT NULL,
+    restores int8multirange NOT NULL,  -- the ids of the messages that make up the conversation
+    restores_after bigint NOT NULL,    -- how many of the first of these are left out
+    state json,
+    state_raw text,
+    conversation_manager_state json,
+    conversation_manager_state_raw text,
+    internal_state json,
+    internal_state_raw text,
+    created_at timestamptz,
+    created_at_raw text,
+    updated_at timestamptz,
+    updated_at_raw text,
+    PRIMARY KEY (session_id, agent_id),
+    CHECK (num_nonnulls(state, state_raw) = 1),
+    CHECK (num_nonnulls(conversation_manager_state, conversation_manager_state_raw) = 1),
+    CHECK (num_nonnulls(internal_state, internal_state_raw) = 1)
+);
+
+CREATE TABLE {schema}.messages (
+    session_id text COLLATE "C",
+    agent_id text COLLATE "C",
+    message_id bigint,
+    message json,
+    message_raw text,
+    redact_message json,
+    redact_message_raw text,
+    created_at timestamptz,
+    created_at_raw text,
+    updated_at timestamptz,
+    updated_at_raw text,
+    PRIMARY KEY (session_id, agent_id, message_id),
+    FOREIGN KEY (session_id, agent_id) REFERENCES {schema}.agents ON DELETE CASCADE,
+    CHECK (num_nonnulls(message, message_raw) = 1),
+    CHECK (num_nonnulls(redact_message, redact_message_raw) <= 1)
+);
+
+CREATE TABLE {schema}.multi_agents (
+    session_id text COLLATE "C" REFERENCES {schema}.sessions ON DELETE CASCADE,
+    multi_agent_id text COLLATE "C",
+    state json,
+    state_raw text,
+    PRIMARY KEY (session_id, multi_agent_id),
+    CHECK (num_nonnulls(state, state_raw) = 1)
+);
+
+-- Without these, ANALYZE would keep samples of documents in pg_stats, also of those that were redacted since.
+ALTER TABLE {schema}.agents
+    ALTER COLUMN state_raw SET STATISTICS 0,
+    ALTER COLUMN conversation_manager_state_raw SET STATISTICS 0,
+    ALTER COLUMN internal_state_raw SET STATISTICS 0;
+ALTER TABLE {schema}.messages
+    ALTER COLUMN message_raw SET STATISTICS 0,
+    ALTER COLUMN redact_message_raw SET STATISTICS 0;
+ALTER TABLE {schema}.multi_agents ALTER COLUMN state_raw SET STATISTICS 0;
+
+-- For analysis: one row a message. What a message lacks, or cannot be looked into, is null.
+CREATE VIEW {schema}.message_facts AS
+SELECT
+    session_id,
+    agent_id,
+    message_id,
+    created_at,
+    message ->> 'role' AS role,
+    CASE WHEN message #>> '{metadata,usage,inputTokens}' ~ '^\d{1,15}$'
+        THEN (message #>> '{metadata,usage,inputTokens}')::bigint END AS input_tokens,
+    CASE WHEN message #>> '{metadata,usage,outputTokens}' ~ '^\d{1,15}$'
+        THEN (message #>> '{metadata,usage,outputTokens}')::bigint END AS output_tokens,
+    num_nonnulls(redact_message, redact_message_raw) = 1 AS redacted
+FROM {schema}.messages;
+
+-- One row for each tool that a message calls.
+CREATE VIEW {schema}.tool_calls AS
+SELECT
+    session_id,
+    agent_id,
+    message_id,
+    created_at,
+    block #>> '{toolUse,name}' AS tool,
+    block #>> '{toolUse,toolUseId}' AS tool_use_id,
+    block #> '{toolUse,input}' AS input
+FROM {schema}.messages,
+    json_array_elements(CASE WHEN json_typeof(message -> 'content') = 'array' THEN message -> 'content' END) AS block
+WHERE json_typeof(block -> 'toolUse') = 'object';

@@ -1,0 +1,210 @@
+"""The statements: one round trip each, and all or nothing.
+
+`{schema}` is replaced once, by the name of the schema. A session that has expired does not exist for any of them, and
+each write to a session that has a `ttl` puts its end off.
+"""
+# ruff: noqa: S608 - the pieces below are constants, and values travel as parameters
+
+from ._batch import Batch
+
+ALIVE = "(s.expires_at > now()) IS NOT FALSE"
+_AGENT = "session_id = %(session_id)s AND agent_id = %(agent_id)s"
+
+# What a write takes part in: `written` is the CTE that tells whether it took place.
+_KEEP_ALIVE = """kept AS (
+  UPDATE {schema}.sessions SET expires_at = now() + %(ttl)s * interval '1s' FROM written
+  WHERE session_id = %(session_id)s{condition})"""
+_EXTEND = _KEEP_ALIVE.replace("{condition}", "")
+_EXTEND_IF_TTL = _KEEP_ALIVE.replace("{condition}", " AND %(ttl)s::float8 IS NOT NULL")
+
+# Messages travel as one array a column, those with JSON in binary: as text each quote in them would take two bytes.
+_INCOMING = """unnest(%(ids)s::bigint[], %(messages)b::text[]::json[], %(messages_raw)s::text[],
+  %(redacted)b::text[]::json[], %(redacted_raw)s::text[], %(created_at)s::timestamptz[], %(created_at_raw)s::text[],
+  %(updated_at)s::timestamptz[], %(updated_at_raw)s::text[]) i"""
+
+CREATE_SESSION = """
+WITH expired AS (
+  DELETE FROM {schema}.sessions WHERE session_id = %(session_id)s AND expires_at <= now() RETURNING 1
+), written AS (
+  INSERT INTO {schema}.sessions
+  SELECT %(session_id)s, %(session_type)s, %(created_at)s::timestamptz, %(created_at_raw)s::text,
+    %(updated_at)s::timestamptz, %(updated_at_raw)s::text, now() + %(ttl)s::float8 * interval '1 second'
+  FROM (SELECT count(*) FROM expired) AS deleted_first
+  ON CONFLICT DO NOTHING RETURNING 1
+)
+SELECT (SELECT count(*) FROM written), (SELECT max(version) FROM {schema}.migrations)"""
+
+# In UTC, whatever the time zone of the connection is.
+_TIMES = """{t}.created_at AT TIME ZONE 'UTC', {t}.created_at_raw, {t}.updated_at AT TIME ZONE 'UTC',
+  {t}.updated_at_raw"""
+_SESSION_TIMES, _AGENT_TIMES, _MESSAGE_TIMES = (_TIMES.replace("{t}", table) for table in "sam")
+
+READ_SESSION = f"""
+SELECT m.version, s.session_type, {_SESSION_TIMES}
+FROM (SELECT max(version) AS version FROM {{schema}}.migrations) AS m
+LEFT JOIN {{schema}}.sessions s ON s.session_id = %(session_id)s AND {ALIVE}"""
+
+DELETE_SESSION = f"DELETE FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE} RETURNING 1"
+
+LIST_SESSIONS = f"""
+SELECT s.session_id, s.session_type, {_SESSION_TIMES}
+FROM {{schema}}.sessions s
+WHERE s.session_id >= %(prefix)s AND s.session_id > %(after)s AND starts_with(s.session_id, %(prefix)s) AND {ALIVE}
+ORDER BY s.session_id LIMIT %(page_size)s"""
+
+PRUNE = """
+DELETE FROM {schema}.sessions WHERE session_id IN (
+  SELECT session_id FROM {schema}.sessions WHERE expires_at <= now() LIMIT %(batch_size)s FOR UPDATE SKIP LOCKED
+) RETURNING 1"""
+
+_AGENT_VALUES = """%(new_version)s, %(restores)s, %(restores_after)s, %(state)s, %(state_raw)s, %(manager)s,
+  %(manager_raw)s, %(internal)s, %(internal_raw)s"""
+_SET_AGENT = f"""(version, restores, restores_after, state, state_raw, conversation_manager_state,
+    conversation_manager_state_raw, internal_state, internal_state_raw, updated_at, updated_at_raw)
+  = ({_AGENT_VALUES}, %(agent_updated_at)s, %(agent_updated_at_raw)s)"""
+
+_INSERT_AGENT = f"""
+  INSERT INTO {{schema}}.agents
+  SELECT s.session_id, %(agent_id)s, {_AGENT_VALUES}, %(agent_created_at)s, %(agent_created_at_raw)s,
+    %(agent_updated_at)s, %(agent_updated_at_raw)s
+  FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE}
+  ON CONFLICT DO NOTHING RETURNING 1"""
+
+_INSERT_MESSAGES = f"INSERT INTO {{schema}}.messages SELECT %(session_id)s, %(agent_id)s, i.* FROM written, {_INCOMING}"
+
+# What every save of an existing agent needs: nobody changed it, and nobody took an id.
+_UNCHANGED = f"""{_AGENT} AND version = %(version)s AND EXISTS (
+    SELECT FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE}
+  ) AND %(next_id)s = (SELECT coalesce(max(message_id) + 1, 0) FROM {{schema}}.messages WHERE {_AGENT})"""
+
+_REPLACE_MESSAGES = """
+  UPDATE {schema}.messages m
+  SET (message, message_raw, redact_message, redact_message_raw, updated_at, updated_at_raw)
+    = (r.a, r.b, r.c, r.d, r.e, r.f)
+  FROM written, unnest(%(r_ids)s::bigint[], %(r_messages)b::text[]::json[], %(r_messages_raw)s::text[],
+    %(r_redacted)b::text[]::json[], %(r_redacted_raw)s::text[], %(r_updated_at)s::timestamptz[],
+    %(r_updated_at_raw)s::text[]) r(id, a, b, c, d, e, f)
+  WHERE m.session_id = %(session_id)s AND m.agent_id = %(agent_id)s AND m.message_id = r.id RETURNING 1"""
+
+# Dividing by zero is how a statement fails as a whole: a message to replace was not there.
+_ALL_REPLACED = "1 / (count(*) = 0 OR (SELECT count(*) FROM replaced) = cardinality(%(r_ids)s::bigint[]))::int"
+
+
+def save(batch: Batch, *, expires: bool) -> str:
+    """Return the statement that writes a batch, without what this one does not need: its text travels each time.
+
+    Args:
+        batch: What to write.
+        expires: Whether the session has a `ttl`.
+    """
+    if batch.version is None:
+        written = _INSERT_AGENT
+    elif batch.agent is not None:
+        written = f"UPDATE {{schema}}.agents SET {_SET_AGENT} WHERE {_UNCHANGED} RETURNING 1"
+    elif batch.update:
+        written = f"UPDATE {{schema}}.agents SET version = %(new_version)s WHERE {_UNCHANGED} RETURNING 1"
+    else:
+        written = f"SELECT FROM {{schema}}.agents WHERE {_UNCHANGED} FOR NO KEY UPDATE"
+    steps, answer = [f"written AS ({written})"], "count(*)"
+    if expires:
+        steps.append(_EXTEND)
+    if batch.create:
+        steps.append(f"added AS ({_INSERT_MESSAGES})")
+    if batch.update:
+        steps.append(f"replaced AS ({_REPLACE_MESSAGES})")
+        answer += f", {_ALL_REPLACED}"
+    return f"WITH {', '.join(steps)} SELECT {answer} FROM written"
+
+
+# The single methods: they replace whatever is there, and give the agent a new version.
+UPDATE_AGENT = f"""
+WITH written AS (
+  UPDATE {{schema}}.agents SET {_SET_AGENT}
+  WHERE {_AGENT} AND EXISTS (SELECT FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE})
+  RETURNING 1
+), {_EXTEND_IF_TTL}
+SELECT count(*) FROM written"""
+
+READ_AGENT = f"""
+SELECT coalesce(a.state::text, a.state_raw),
+  coalesce(a.conversation_manager_state::text, a.conversation_manager_state_raw),
+  coalesce(a.internal_state::text, a.internal_state_raw),
+  {_AGENT_TIMES}, a.version
+FROM {{schema}}.agents a JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}"""
+
+LIST_AGENTS = f"""
+SELECT agent_id FROM {{schema}}.agents JOIN {{schema}}.sessions s USING (session_id)
+WHERE session_id = %(session_id)s AND {ALIVE} ORDER BY agent_id"""
+
+CREATE_MESSAGE = f"""
+WITH written AS (
+  SELECT FROM {{schema}}.agents JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}
+), {_EXTEND_IF_TTL}, added AS ({_INSERT_MESSAGES} ON CONFLICT DO NOTHING RETURNING 1)
+SELECT (SELECT count(*) FROM written), (SELECT count(*) FROM added)"""
+
+UPDATE_MESSAGE = f"""
+WITH written AS (
+  UPDATE {{schema}}.messages m
+  SET (message, message_raw, redact_message, redact_message_raw, updated_at, updated_at_raw)
+    = (i.a, i.b, i.c, i.d, i.g, i.h)
+  FROM {_INCOMING}(id, a, b, c, d, e, f, g, h)
+  WHERE m.session_id = %(session_id)s AND m.agent_id = %(agent_id)s AND m.message_id = i.id
+    AND EXISTS (SELECT FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE})
+  RETURNING 1
+), noticed AS (
+  UPDATE {{schema}}.agents SET version = %(new_version)s WHERE {_AGENT} AND EXISTS (SELECT FROM written)
+), {_EXTEND_IF_TTL}
+SELECT count(*) FROM written"""
+
+_MESSAGE = f"""m.message_id, coalesce(m.message::text, m.message_raw),
+  num_nonnulls(m.redact_message, m.redact_message_raw) > 0, {_MESSAGE_TIMES}"""
+
+LIST_MESSAGES = f"""
+SELECT {_MESSAGE} FROM {{schema}}.messages m JOIN {{schema}}.sessions s USING (session_id)
+WHERE {_AGENT} AND message_id >= %(first)s AND {ALIVE} ORDER BY message_id LIMIT %(limit)s OFFSET %(offset)s"""
+
+# The agent comes as if it were message -1, with the rest of it and the last message's id behind. The rows come in any
+# order: to sort them again takes the server longer than it takes who reads them.
+RESTORE = f"""
+WITH a AS (
+  SELECT a.*, (SELECT max(message_id) FROM {{schema}}.messages WHERE {_AGENT}) AS last
+  FROM {{schema}}.agents a JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}
+), m AS (
+  SELECT m.* FROM a, unnest(a.restores) AS run JOIN {{schema}}.messages m
+    ON m.session_id = %(session_id)s AND m.agent_id = %(agent_id)s
+    AND m.message_id >= lower(run) AND m.message_id < coalesce(upper(run), 9223372036854775807)
+  ORDER BY m.message_id OFFSET (SELECT restores_after FROM a)
+)
+SELECT -1::bigint, coalesce(state::text, state_raw), NULL::boolean, {_AGENT_TIMES},
+  coalesce(conversation_manager_state::text, conversation_manager_state_raw),
+  coalesce(internal_state::text, internal_state_raw), version, last FROM a
+UNION ALL
+SELECT {_MESSAGE}, NULL, NULL, NULL, NULL FROM m"""
+
+# Why a save did not take place: the version of the agent, and the first id after all messages.
+EXPLAIN = f"""
+SELECT version, (SELECT coalesce(max(message_id) + 1, 0) FROM {{schema}}.messages WHERE {_AGENT})
+FROM {{schema}}.agents JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}"""
+
+CREATE_MULTI_AGENT = f"""
+WITH written AS (
+  INSERT INTO {{schema}}.multi_agents
+  SELECT s.session_id, %(multi_agent_id)s, %(state)s::json, %(state_raw)s
+  FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE}
+  ON CONFLICT DO NOTHING RETURNING 1
+), {_EXTEND_IF_TTL}
+SELECT (SELECT count(*) FROM written),
+  (SELECT count(*) FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE})"""
+
+READ_MULTI_AGENT = f"""
+SELECT coalesce(state::text, state_raw) FROM {{schema}}.multi_agents JOIN {{schema}}.sessions s USING (session_id)
+WHERE session_id = %(session_id)s AND multi_agent_id = %(multi_agent_id)s AND {ALIVE}"""
+
+UPDATE_MULTI_AGENT = f"""
+WITH written AS (
+  UPDATE {{schema}}.multi_agents SET state = %(state)s::json, state_raw = %(state_raw)s
+  WHERE session_id = %(session_id)s AND multi_agent_id = %(multi_agent_id)s
+    AND EXISTS (SELECT FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE})
+  RETURNING 1
+), {_EXTEND_IF_TTL}
+SELECT count(*) FROM written"""

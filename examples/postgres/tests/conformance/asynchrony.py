@@ -1,0 +1,235 @@
+"""Group L: event loops, threads, forks, and the end of a connection."""
+
+import asyncio
+import gc
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import pytest
+from strands.types.exceptions import SessionException
+
+from .backend import Backend
+from .calls import Calls, each_kind
+from .cases import Cases, hint, lifecycle, quick, requires, sessions
+from .records import ids, session
+from .same import assert_same_agent
+from .scripted_model import scripted_agent
+
+NewAgent = Callable[..., Any]
+NewManager = Callable[..., Any]
+Reopen = Callable[..., Any]
+
+REQUEST: ContextVar[str] = ContextVar("request", default="none")
+
+
+class Asynchrony(Cases):
+    """Group L."""
+
+    @quick
+    @lifecycle
+    @requires("nonblocking")
+    @hint("Hooks are async methods (a lambda that returns a coroutine is never awaited) and write on another thread.")
+    def test_event_loop_goes_on(self, new_agent: NewAgent, new_manager: NewManager) -> None:
+        """L1: while a save is being written, the event loop goes on, at each message and at the end of a turn."""
+        manager: Any = new_manager()
+        live = new_agent(session_manager=manager)
+        write_log = manager.session_repository.write_log
+        writes: list[asyncio.Event] = []
+
+        async def run() -> None:
+            loop = asyncio.get_running_loop()
+
+            def slow_write_log(*args: Any, **kwargs: Any) -> None:
+                ticked = threading.Event()
+                loop.call_soon_threadsafe(ticked.set)
+                assert ticked.wait(10), "the event loop stood still"
+                writes.append(args[0])
+                write_log(*args, **kwargs)
+
+            manager.session_repository.write_log = slow_write_log
+            await live.invoke_async("hi")
+            live.messages[0]["content"][0]["text"] = "rewritten"
+            live.state.set("a", 1)
+            await live.invoke_async("there")
+
+        asyncio.run(run())
+        assert len(writes) >= 4
+        manager.session_repository.write_log = write_log
+        assert_same_agent(new_agent(), live)
+
+    @quick
+    @lifecycle
+    @hint("Nothing that is kept may belong to an event loop: the SDK makes a new one for each synchronous call.")
+    def test_many_event_loops(self, new_agent: NewAgent, new_manager: NewManager) -> None:
+        """L2: one agent is called synchronously, under several event loops, and from a thread."""
+        live = new_agent(session_manager=new_manager())
+        for turn in range(3):
+            live(f"sync {turn}")
+        for turn in range(2):
+            asyncio.run(live.invoke_async(f"async {turn}"))
+        thread = threading.Thread(target=live, args=("from a thread",))
+        thread.start()
+        thread.join()
+        live("sync again")
+        assert len(live.messages) == 14
+        assert_same_agent(new_agent(), live)
+
+    @quick
+    @lifecycle
+    @hint(
+        "Each agent's writes are in order by themselves; those of different agents must not wait for each other's turn."
+    )
+    def test_agents_side_by_side(self, new_agent: NewAgent, new_manager: NewManager) -> None:
+        """L2: agents of one manager that talk at the same time, on one event loop, each have their own conversation."""
+        manager = new_manager()
+        agents = [new_agent(agent_id=f"agent-{number}", session_manager=manager) for number in range(5)]
+
+        async def run() -> None:
+            for turn in range(3):
+                await asyncio.gather(*(agent.invoke_async(f"{agent.agent_id} {turn}") for agent in agents))
+
+        asyncio.run(run())
+        for agent in agents:
+            assert len(agent.messages) == 6
+            assert_same_agent(new_agent(agent_id=agent.agent_id), agent)
+
+    @quick
+    @lifecycle
+    @hint("The constructors are synchronous: they must neither need a running loop nor trip over one.")
+    def test_made_within_a_loop(self, new_agent: NewAgent) -> None:
+        """L3: manager and agent are made within a running event loop as well as without one."""
+        first = new_agent()
+        first("outside")
+
+        async def run() -> Any:
+            agent = new_agent()
+            await agent.invoke_async("inside")
+            return agent
+
+        second = asyncio.run(run())
+        assert_same_agent(new_agent(), second)
+
+    @quick
+    @lifecycle
+    @hint("Run the write in a copy of the caller's context: tracing and log records depend on it.")
+    def test_context_variables(self, new_agent: NewAgent, new_manager: NewManager) -> None:
+        """L: a write beside the loop sees the context variables of its caller."""
+        manager: Any = new_manager()
+        live = new_agent(session_manager=manager)
+        write_log, seen = manager.session_repository.write_log, set()
+
+        def watched_write_log(*args: Any, **kwargs: Any) -> None:
+            seen.add(REQUEST.get())
+            write_log(*args, **kwargs)
+
+        manager.session_repository.write_log = watched_write_log
+
+        async def run() -> None:
+            REQUEST.set("request 7")
+            await live.invoke_async("hi")
+
+        asyncio.run(run())
+        assert seen == {"request 7"}
+
+    @quick
+    @each_kind
+    @hint("close() may be called twice, and every method says afterwards that the repository is closed.")
+    def test_closed_repository(self, repository: Any, session_id: str, calls: Calls) -> None:
+        """L4: a repository that was closed twice says so, whichever method is used."""
+        repository.read_session(session_id)
+        repository.close()
+        repository.close()
+        for call in calls.values():
+            with pytest.raises(SessionException, match="closed"):
+                call(repository, session_id)
+
+    @quick
+    @lifecycle
+    @hint("An agent that outlives its manager must not believe that it is saved.")
+    def test_closed_manager(
+        self, new_agent: NewAgent, new_manager: NewManager, reopen: Reopen, session_id: str
+    ) -> None:
+        """L4: a manager that was closed twice says so when its agent talks; one that `with` closed, too."""
+        manager: Any = new_manager()
+        live = new_agent(session_manager=manager)
+        live("hi")
+        manager.close()
+        manager.close()
+        with pytest.raises(SessionException, match="closed"):
+            live("there")
+        with new_manager() as manager:
+            live = new_agent(session_manager=manager)
+        with pytest.raises(SessionException, match="closed"):
+            live("there")
+        assert ids(reopen().list_messages(session_id, live.agent_id)) == [0, 1]
+
+    @quick
+    @lifecycle
+    @hint("Close what was opened: connections, files, threads.")
+    def test_nothing_is_left_open(self, backend: Backend, session_id: str) -> None:
+        """L4, P6: managers that were used and closed leave no thread and no open resource behind."""
+        before = set(threading.enumerate())
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ResourceWarning)
+            for turn in range(5):
+                with backend.manager(session_id) as manager:
+                    scripted_agent(manager)(f"turn {turn}")
+            gc.collect()
+        assert [str(warning.message) for warning in caught if warning.category is ResourceWarning] == []
+        assert {thread.name for thread in set(threading.enumerate()) - before} == set()
+
+    @quick
+    @sessions
+    @requires("connection_string")
+    @hint("Managers with one connection string share what they opened: closing one must not close it for the others.")
+    def test_shared_connection(self, backend: Backend, session_id: str) -> None:
+        """P6: of repositories with the same connection string one is closed, and the others go on."""
+        options = backend.options()
+        repositories: Any = [type(backend.repository())(**options) for _ in range(3)]
+        repositories[0].create_session(session(session_id))
+        for repository in repositories:
+            assert repository.read_session(session_id) is not None
+            repository.close()
+        again = type(repositories[0])(**options)
+        assert again.read_session(session_id) is not None
+        again.close()
+
+    @lifecycle
+    @requires("connection_string")
+    @requires("forks")
+    @hint("After a fork the child opens a connection and threads of its own: the parent's are not there, or shared.")
+    def test_fork(self, backend: Backend, new_agent: NewAgent, reopen: Reopen, session_id: str) -> None:
+        """L: a manager that was used before a fork works in parent and child at once, as under a web server."""
+        command = [sys.executable, "-c", FORK, str(Path(__file__).parents[1]), repr(backend.options()), session_id]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert (result.returncode, result.stdout) == (0, "child 0\n"), result.stderr
+        assert len(new_agent(agent_id="parent").messages) == 42
+        assert len(new_agent(agent_id="child").messages) == 40
+
+
+FORK = """
+import os, sys
+from ast import literal_eval
+sys.path.insert(0, sys.argv[1])
+from conformance.package import SessionManager
+from conformance.scripted_model import scripted_agent
+manager = SessionManager(sys.argv[3], **literal_eval(sys.argv[2]))
+def talk(agent, turns):
+    for turn in range(turns):
+        agent(f"turn {turn}")
+parent = scripted_agent(manager, agent_id="parent")
+talk(parent, 1)
+pid = os.fork()
+if pid == 0:
+    talk(scripted_agent(manager, agent_id="child"), 20)
+    os._exit(0)
+talk(parent, 20)
+print("child", os.waitpid(pid, 0)[1])
+manager.close()
+"""

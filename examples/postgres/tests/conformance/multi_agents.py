@@ -1,0 +1,314 @@
+"""Group F: graphs and swarms."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+import pytest
+from strands import Agent, tool
+from strands.multiagent import GraphBuilder, Swarm
+from strands.multiagent.base import MultiAgentBase, Status
+from strands.multiagent.graph import Graph
+
+from . import package
+from .backend import Backend
+from .cases import Cases, hint, lacks, lifecycle, multi_agents, quick, requires
+from .content import EVERY_BYTE
+from .faults import failing
+from .processes import OtherProcess
+from .records import AGENT_ID, create, ids, message, session
+from .same import assert_same
+from .scripted_model import Call, ScriptedModel, Step
+
+NewManager = Callable[..., Any]
+Reopen = Callable[..., Any]
+
+STATE = {
+    "type": "graph",
+    "zebra": 1,
+    "apple": {"nested": [{"blob": EVERY_BYTE}, None, 1.0]},
+    "current_task": [{"text": "look"}, {"image": {"format": "png", "source": {"bytes": EVERY_BYTE}}}],
+}
+PLAIN = {"type": "graph", "nodes": [1, 2]}
+
+
+class Orchestrator(MultiAgentBase):
+    """All that a repository reads of a graph or swarm: its id and its state."""
+
+    def __init__(self, multi_agent_id: str, state: dict[str, Any] | None = None) -> None:
+        """Take both."""
+        self.id = multi_agent_id
+        self.state = state or {}
+
+    async def invoke_async(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse: nothing is run."""
+        raise NotImplementedError
+
+    def serialize_state(self) -> dict[str, Any]:
+        """Return the state."""
+        return self.state
+
+
+class MultiAgents(Cases):
+    """Group F."""
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint(
+        "The state is a dictionary of the SDK's own, with bytes anywhere: encode them before JSON, decode them after."
+    )
+    def test_state_is_read_back(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """F1: the state of a graph is read back as it was, in the order of its keys, bytes included."""
+        repository.create_session(session(session_id))
+        repository.create_multi_agent(session_id, Orchestrator("graph", STATE))
+        repository.create_multi_agent(session_id, Orchestrator("other", {"other": True}))
+        assert_same(reopen().read_multi_agent(session_id, "graph"), STATE)
+        repository.update_multi_agent(session_id, Orchestrator("graph", {"type": "graph", "blob": b""}))
+        assert_same(reopen().read_multi_agent(session_id, "graph"), {"type": "graph", "blob": b""})
+        assert_same(reopen().read_multi_agent(session_id, "other"), {"other": True})
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @requires("stores_nul")
+    @requires("stores_lone_surrogates")
+    @hint("A task is a user's text, with whatever it holds: store it as a message's text is stored.")
+    def test_odd_text_in_state(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """F1: a NUL character and half a surrogate pair in the state of a graph stay."""
+        repository.create_session(session(session_id))
+        repository.create_multi_agent(session_id, Orchestrator("graph", {"current_task": "a\x00b \ud800"}))
+        assert_same(reopen().read_multi_agent(session_id, "graph"), {"current_task": "a\x00b \ud800"})
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint("A read must not create what it looks for, and a state that is not there is None, not an empty one.")
+    def test_missing_graph_reads_as_none(
+        self, backend: Backend, repository: Any, reopen: Reopen, session_id: str
+    ) -> None:
+        """A1: a graph that does not exist reads as None, in a session and without one, and leaves nothing behind."""
+        assert repository.read_multi_agent(session_id, "graph") is None
+        assert session_id.encode() not in backend.dump()
+        repository.create_session(session(session_id))
+        assert repository.read_multi_agent(session_id, "graph") is None
+        assert reopen().read_multi_agent(session_id, "graph") is None
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint("An update of what is not there is an error, as it is for agents.")
+    def test_update_of_missing_graph(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """F2: a graph that does not exist, or whose session does not, cannot be updated, and is not created by it."""
+        for _ in range(2):
+            with pytest.raises(package.SessionNotFoundError):
+                repository.update_multi_agent(session_id, Orchestrator("graph", PLAIN))
+            assert reopen().read_multi_agent(session_id, "graph") is None
+            if repository.read_session(session_id) is None:
+                repository.create_session(session(session_id))
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint("A graph belongs to a session: look for it in the same step that inserts, or use a foreign key.")
+    def test_graph_without_session(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """Q3: a graph of a session that does not exist is refused, and nothing is left of the attempt."""
+        with pytest.raises(package.SessionNotFoundError):
+            repository.create_multi_agent(session_id, Orchestrator("graph", PLAIN))
+        repository.create_session(session(session_id))
+        assert reopen().read_multi_agent(session_id, "graph") is None
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint("create_multi_agent is an insert, not an upsert.")
+    def test_second_graph_is_refused(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """A3: a graph that exists is not created again, and stays as it was."""
+        repository.create_session(session(session_id))
+        repository.create_multi_agent(session_id, Orchestrator("graph", PLAIN))
+        with pytest.raises(package.SessionConflictError):
+            reopen().create_multi_agent(session_id, Orchestrator("graph"))
+        assert_same(reopen().read_multi_agent(session_id, "graph"), PLAIN)
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint("Name the parameters as strands' SessionRepository does, and take **kwargs: the SDK calls by keyword.")
+    def test_methods_take_keywords(self, repository: Any, session_id: str) -> None:
+        """A6: the methods for graphs take the interface's keywords, and keywords of a later SDK."""
+        repository.create_session(session(session_id))
+        repository.create_multi_agent(session_id=session_id, multi_agent=Orchestrator("graph"), later=1)
+        repository.update_multi_agent(session_id=session_id, multi_agent=Orchestrator("graph", {"a": 1}), later=1)
+        assert repository.read_multi_agent(session_id=session_id, multi_agent_id="graph", later=1) == {"a": 1}
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint("Records of graphs and swarms must not be counted.")
+    def test_orchestrators_do_not_count(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """G6: the session's graphs and swarms do not count towards the limit."""
+        create(repository, session_id, message(0), message(1))
+        repository.create_multi_agent(session_id, Orchestrator(AGENT_ID))
+        assert ids(reopen().list_messages(session_id, AGENT_ID, limit=2)) == [0, 1]
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
+    @hint("Graphs and swarms go with the session, too.")
+    def test_no_orchestrator_is_left(self, backend: Backend, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """F7, I1: the graphs and swarms of a deleted session are gone."""
+        repository.create_session(session(session_id))
+        repository.create_multi_agent(session_id, Orchestrator("graph", {"task": session_id}))
+        repository.delete_session(session_id)
+        assert reopen().read_multi_agent(session_id, "graph") is None
+        assert session_id.encode() not in backend.dump()
+
+    @quick
+    @lifecycle
+    @requires("multi_agent")
+    @hint("A swarm's state is stored after each node, and loaded when it is built.")
+    def test_swarm(self, new_manager: NewManager) -> None:
+        """F4: an interrupted swarm is restored with its shared context and the history of its nodes."""
+        answers: list[str] = []
+        hand_over = Call(
+            "handoff_to_agent", {"agent_name": "second", "message": "go on", "context": {"found": [1, "x"]}}
+        )
+        live: Any = swarm(new_manager(), answers, [hand_over], [Call("ask")])
+        result = live("begin")
+        assert result.status == Status.INTERRUPTED
+        restored: Any = swarm(new_manager(), answers, [], ["done"])
+        assert_same(restored.serialize_state(), live.serialize_state())
+        result = restored([{"interruptResponse": {"interruptId": result.interrupts[0].id, "response": "yes"}}])
+        assert result.status == Status.COMPLETED
+        assert [node.node_id for node in result.node_history] == ["first", "second"]
+        assert answers == ["yes"]
+        assert restored.state.shared_context.context == {"first": {"found": [1, "x"]}}
+
+    @lifecycle
+    @requires("multi_agent")
+    @hint("The state is stored when a node is done, not only at the end of the graph.")
+    def test_killed_graph(self, backend: Backend, new_manager: NewManager, session_id: str) -> None:
+        """F5: of a graph whose process is killed in its second of three nodes, the second and the third run again."""
+        new_manager().close()
+        with OtherProcess(run_until_killed, backend.options(), session_id) as process:
+            assert process.report() == "in the second node"
+        restored: Any = chain(new_manager(), [], [], [])
+        result = restored("begin")
+        assert result.status == Status.COMPLETED
+        assert [node.node_id for node in result.execution_order] == ["first", "second", "third"]
+        calls = [len(restored.nodes[name].executor.model.calls) for name in ("first", "second", "third")]
+        assert calls == [0, 1, 1]
+
+    @quick
+    @lifecycle
+    @requires("multi_agent")
+    @hint("A read that fails is not a graph that is new: raise, and write nothing over what could not be read.")
+    def test_failed_restore(self, new_manager: NewManager, reopen: Reopen, session_id: str) -> None:
+        """F6: a graph whose state cannot be read is an error, and the state stays."""
+        chain(new_manager(), [], [], [])("begin")
+        before = reopen().read_multi_agent(session_id, "chain")
+        manager: Any = new_manager()
+        with failing(manager.session_repository, "read_multi_agent"), pytest.raises(package.SessionUnavailableError):
+            chain(manager, [], [], [])
+        assert_same(reopen().read_multi_agent(session_id, "chain"), before)
+
+    @quick
+    @lifecycle
+    @requires("multi_agent")
+    @hint("That a session is new says nothing about what another process put into it since: attach to what is there.")
+    def test_graph_of_another_process(self, new_manager: NewManager) -> None:
+        """J4: a graph that another process began in a session that this one created is continued, not an error."""
+        managers = [new_manager(), new_manager()]
+        answers: list[str] = []
+        live: Any = swarm(managers[1], answers, [Call("ask")], [])
+        interrupts = live("begin").interrupts
+        restored: Any = swarm(managers[0], answers, ["done"], [])
+        restored([{"interruptResponse": {"interruptId": interrupts[0].id, "response": "yes"}}])
+        assert answers == ["yes"]
+
+    @quick
+    @lifecycle
+    @requires("multi_agent")
+    @requires("nonblocking")
+    @hint("Hooks of graphs are async methods, too, and write beside the loop.")
+    def test_graph_does_not_block(self, new_manager: NewManager) -> None:
+        """L1: while the state of a graph is written, the event loop goes on."""
+        manager: Any = new_manager()
+        live = chain(manager, [], [], [])
+        writing, going_on = threading.Event(), threading.Event()
+        update = manager.session_repository.update_multi_agent
+
+        def slow_update(*args: Any, **kwargs: Any) -> None:
+            writing.set()
+            assert going_on.wait(10), "the event loop stood still"
+            update(*args, **kwargs)
+
+        async def run() -> None:
+            running = asyncio.create_task(live.invoke_async("begin"))
+            await asyncio.to_thread(writing.wait, 10)
+            going_on.set()
+            assert (await running).status == Status.COMPLETED
+
+        manager.session_repository.update_multi_agent = slow_update
+        asyncio.run(run())
+
+    @quick
+    @multi_agents
+    @lacks("multi_agent")
+    @hint("Declare multi_agent in tests/conftest.py, or remove the methods: silence would be taken for success.")
+    def test_no_multi_agents(self, repository: Any, session_id: str) -> None:
+        """F8: a backend that does not declare multi_agent says so when it is used."""
+        repository.create_session(session(session_id))
+        for call in (
+            lambda: repository.create_multi_agent(session_id, Orchestrator("graph")),
+            lambda: repository.read_multi_agent(session_id, "graph"),
+            lambda: repository.update_multi_agent(session_id, Orchestrator("graph")),
+        ):
+            with pytest.raises(NotImplementedError):
+                call()
+
+
+def scripted(name: str, script: list[Step], **options: Any) -> Agent:
+    """Make an agent that is to be part of a graph or a swarm."""
+    return Agent(model=ScriptedModel(*script), name=name, callback_handler=None, **options)
+
+
+def chain(manager: Any, *scripts: list[Step], tools: list[Any] | None = None) -> Graph:
+    """Make a graph of three agents, one after another."""
+    builder = GraphBuilder()
+    builder.set_graph_id("chain")
+    builder.set_session_manager(manager)
+    builder.set_max_node_executions(10)
+    for name, script in zip(("first", "second", "third"), scripts, strict=True):
+        builder.add_node(scripted(name, script, tools=tools), name)
+    builder.add_edge("first", "second")
+    builder.add_edge("second", "third")
+    return builder.build()
+
+
+def swarm(manager: Any, answers: list[str], *scripts: list[Step]) -> Swarm:
+    """Make a swarm of two agents, which can ask."""
+
+    @tool(context=True)
+    def ask(tool_context: Any) -> str:
+        """Ask."""
+        answers.append(tool_context.interrupt("approval"))
+        return "answered"
+
+    nodes = [scripted(name, script, tools=[ask]) for name, script in zip(("first", "second"), scripts, strict=True)]
+    return Swarm(nodes, session_manager=manager, id="swarm")
+
+
+def run_until_killed(options: dict[str, Any], session_id: str, pipe: Connection) -> None:
+    """Run a graph, and wait in the middle of its second node: this process will be killed."""
+
+    @tool
+    def wait() -> str:
+        """Wait."""
+        pipe.send("in the second node")
+        pipe.recv()
+        return "never"
+
+    chain(package.SessionManager(session_id, **options), [], [Call("wait")], [], tools=[wait])("begin")

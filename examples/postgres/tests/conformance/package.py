@@ -1,0 +1,26 @@
+"""The one place of the kit that names the package under test."""
+
+import strands_session_postgres as package
+from strands_session_postgres import (
+    SessionConflictError,
+    SessionCorruptError,
+    SessionNotFoundError,
+    SessionUnavailableError,
+    copy_session,
+)
+from strands_session_postgres._batch import Batch, LogRepository
+
+SessionManager = package.PostgresSessionManager
+SessionRepository = package.PostgresSessionRepository
+
+__all__ = [
+    "Batch",
+    "LogRepository",
+    "SessionConflictError",
+    "SessionCorruptError",
+    "SessionManager",
+    "SessionNotFoundError",
+    "SessionRepository",
+    "SessionUnavailableError",
+    "copy_session",
+]

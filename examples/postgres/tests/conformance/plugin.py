@@ -1,0 +1,220 @@
+"""The pytest side of the kit: fixtures, which cases run, and what is printed when one fails."""
+
+import contextlib
+import uuid
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .backend import Backend
+from .cases import KINDS, Cases
+from .faults import use_single_methods
+from .scripted_model import Step, scripted_agent
+
+MARKERS = {
+    "hint(text)": "what to look at when the case fails",
+    "requires(capability)": "runs where the backend declares the capability",
+    "lacks(capability)": "runs where the backend does not declare it",
+    "quick": "the subset that runs on every Python",
+    **KINDS,
+}
+NARROWING = ("-k", "-m", "--deselect", "--ignore", "--lf", "--last-failed", "--sw", "--stepwise", "--ff")
+
+
+class Hooks:
+    """The hook by which tests/conftest.py describes its backend."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_conformance_backend(self) -> Backend:
+        """Return the description of the backend."""
+        raise NotImplementedError
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Make the hook known."""
+    pluginmanager.add_hookspecs(Hooks)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marks known."""
+    for name, meaning in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the backend does not declare, expect what it exempts, and refuse what it does neither with."""
+    cases: list[Any] = [item for item in items if is_case(item)]
+    if not cases:
+        return
+    backend: Backend = config.hook.pytest_conformance_backend()
+    for item in cases:
+        for name in {item.name, item.originalname} & backend.exemptions.keys():
+            item.add_marker(pytest.mark.xfail(reason=backend.exemptions[name], strict=True))
+    absent = [item for item in cases if not is_declared(list(item.iter_markers()), backend)]
+    items[:] = [item for item in items if item not in absent]
+    config.hook.pytest_deselected(items=absent)
+    if not is_narrowed(config):
+        items += [Refusal.from_parent(session, name=reason) for reason in objections(cases, backend)]
+
+
+class Refusal(pytest.Item):
+    """A test that fails, because the run would claim more than it shows. (An error here would be lost under xdist.)"""
+
+    def runtest(self) -> None:
+        """Fail."""
+        pytest.fail(self.name, pytrace=False)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """Say whose test it is."""
+        return self.path, None, "conformance kit"
+
+
+def objections(cases: list[Any], backend: Backend) -> list[str]:
+    """What is left out of a run without a reason: a group that nobody inherits, a case that an option takes out."""
+    collected = {item.function for item in cases}
+    missing = []
+    for group in Cases.__subclasses__():
+        apply = {
+            name: case
+            for name, case in vars(group).items()
+            if name.startswith("test_")
+            if is_declared([*getattr(group, "pytestmark", []), *getattr(case, "pytestmark", [])], backend)
+        }
+        absent = [f"{group.__name__}.{name}" for name, case in apply.items() if case not in collected]
+        missing += [group.__name__] if absent and len(absent) == len(apply) else absent
+    unknown = sorted(set(backend.exemptions) - {name for item in cases for name in (item.name, item.originalname)})
+    return [
+        *([f"inherit in test_conformance.py what is left out, or exempt it: {', '.join(missing)}"] if missing else []),
+        *([f"Backend.exemptions names no case of the kit: {', '.join(unknown)}"] if unknown else []),
+    ]
+
+
+def is_case(item: pytest.Item) -> bool:
+    """Whether a test is a case of the kit."""
+    return isinstance(item, pytest.Function) and item.cls is not None and issubclass(item.cls, Cases)
+
+
+def is_declared(marks: list[pytest.Mark], backend: Backend) -> bool:
+    """Whether a case with these marks applies to the backend, given what it declares."""
+    return all(
+        bool(getattr(backend, mark.args[0])) == (mark.name == "requires")
+        for mark in marks
+        if mark.name in ("requires", "lacks")
+    )
+
+
+def is_narrowed(config: pytest.Config) -> bool:
+    """Whether a person asked on the command line for a part of the tests, which is nobody else's business."""
+    xdist: dict[str, Any] = getattr(config, "workerinput", {})
+    arguments = xdist["mainargv"][1:] if xdist else config.invocation_params.args
+    return any("::" in argument or argument.startswith(NARROWING) for argument in map(str, arguments))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: Any) -> Generator[None, Any, Any]:
+    """Add the hint of a failed case to its report, and take a skipped case for a failed one."""
+    report = yield
+    if not is_case(item):
+        return report
+    if report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = "A case of the kit cannot be skipped. Name it in Backend.exemptions, with the reason."
+    if report.failed:
+        case = item.function.__doc__
+        report.sections += [
+            ("What failed", case),
+            *(("What to look at", mark.args[0]) for mark in item.iter_markers("hint")),
+        ]
+    return report
+
+
+@pytest.fixture(scope="session")
+def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    """The backend under test, with its store running."""
+    described: Backend = request.config.hook.pytest_conformance_backend()
+    described.start(tmp_path_factory.mktemp("store"))
+    yield described
+    described.stop()
+
+
+@pytest.fixture
+def new_session_id(backend: Backend) -> Iterator[Callable[..., str]]:
+    """Make ids of sessions that nobody else uses, so that tests can share a server; the sessions are deleted."""
+    ids: list[str] = []
+
+    def new_session_id(template: str = "{}") -> str:
+        ids.append(template.replace("{}", uuid.uuid4().hex))
+        return ids[-1]
+
+    yield new_session_id
+    repository = backend.repository()
+    for session_id in ids:
+        # Some tests leave a session, some none, and an author may not have written the method yet: group I tests it.
+        with contextlib.suppress(Exception):
+            repository.delete_session(session_id)
+    close(repository)
+
+
+@pytest.fixture
+def session_id(new_session_id: Callable[..., str]) -> str:
+    """The id of a session that does not exist yet."""
+    return new_session_id()
+
+
+@pytest.fixture
+def reopen(backend: Backend) -> Iterator[Callable[..., Any]]:
+    """Make repositories with connections of their own: what they read is in the store, not in a cache."""
+    with contextlib.ExitStack() as opened:
+
+        def reopen(**options: Any) -> Any:
+            repository = backend.repository(**options)
+            opened.callback(close, repository)
+            return repository
+
+        yield reopen
+
+
+@pytest.fixture
+def repository(reopen: Callable[..., Any]) -> Any:
+    """The repository that writes."""
+    return reopen()
+
+
+@pytest.fixture
+def new_manager(backend: Backend, session_id: str) -> Iterator[Callable[..., Any]]:
+    """Make managers of the test's session, each with a connection of its own."""
+    with contextlib.ExitStack() as opened:
+
+        def new_manager(session_id: str = session_id, **options: Any) -> Any:
+            manager = backend.manager(session_id, **options)
+            opened.callback(close, manager)
+            return manager
+
+        yield new_manager
+
+
+@pytest.fixture(params=["batch", "single methods"])
+def manager(request: pytest.FixtureRequest, new_manager: Callable[..., Any]) -> Any:
+    """A manager of the test's session: once over the backend's own batch, once over the single methods."""
+    manager = new_manager()
+    if request.param == "single methods":
+        use_single_methods(manager.session_repository)
+    return manager
+
+
+@pytest.fixture
+def new_agent(new_manager: Callable[..., Any]) -> Callable[..., Any]:
+    """Make agents of the test's session, each in a manager of its own: the second is one that was restored."""
+
+    def new_agent(*script: Step, session_manager: Any = None, **options: Any) -> Any:
+        return scripted_agent(session_manager or new_manager(), *script, **options)
+
+    return new_agent
+
+
+def close(opened: Any) -> None:
+    """Close a repository or a manager that can be closed."""
+    getattr(opened, "close", lambda: None)()
