@@ -29,7 +29,7 @@ LEFT_OUT = {
         "Failures.test_first_layout",
         "Failures.test_other_layout",
     ],
-    "the package's manager and the SDK's in turns": ["Interoperability"],
+    "the package's manager and the SDK's in turns, and copies between them": ["Copying", "Interoperability"],
     "a manager's methods without ids, and `auto_create`": [
         "Concurrency.test_processes_on_an_empty_store",
         "Turns.test_inspection",

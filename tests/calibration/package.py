@@ -27,6 +27,11 @@ class LogRepository(SdkRepository):
         raise NotImplementedError
 
 
+def copy_session(*args: Any, **kwargs: Any) -> None:
+    """Refuse."""
+    raise NotImplementedError
+
+
 class SessionManager(FileSessionManager, LogRepository):
     """The SDK's manager, which can be closed, though there is nothing to close."""
 
