@@ -12,7 +12,6 @@ import pytest
 from conformance import records
 from conformance.package import SessionCorruptError, SessionManager, SessionRepository, SessionUnavailableError
 from conformance.scripted_model import scripted_agent
-from strands.types.exceptions import SessionException
 
 LOCK = """
 import sqlite3, sys
@@ -154,15 +153,6 @@ def test_damaged_file(file: Path) -> None:
     file.write_bytes(data)
     with SessionRepository(str(file)) as repository, pytest.raises(SessionCorruptError, match=named(file)):
         repository.list_messages("s", records.AGENT_ID)
-
-
-def test_closed(file: Path) -> None:
-    """A closed repository says so; closing it twice is harmless."""
-    repository = SessionRepository(str(file))
-    repository.close()
-    repository.close()
-    with pytest.raises(SessionException, match="closed"):
-        repository.read_session("s")
 
 
 def test_what_a_turn_writes(file: Path) -> None:
