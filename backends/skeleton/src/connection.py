@@ -35,6 +35,7 @@ CREATE TABLE messages (
 CREATE TABLE multi_agents (
     session_id TEXT REFERENCES sessions ON DELETE CASCADE, multi_agent_id TEXT, record TEXT NOT NULL,
     PRIMARY KEY (session_id, multi_agent_id));
+CREATE TABLE objects (key TEXT PRIMARY KEY, data BLOB NOT NULL);
 PRAGMA application_id = {_APPLICATION_ID};
 PRAGMA user_version = {_SCHEMA_VERSION};
 COMMIT;
