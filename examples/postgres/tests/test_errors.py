@@ -1,18 +1,14 @@
 """What can be wrong with an argument or a server: an error of a documented kind, in time, without a password."""
 
-import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from conformance.package import SessionManager, SessionRepository, SessionUnavailableError
-from conformance.records import AGENT_ID, create, message
 from conformance.scripted_model import scripted_agent
-from conformance.wire import Wire
 from psycopg.conninfo import make_conninfo
 from servers import HOST, Server, free_port
 from strands.types.exceptions import SessionException
@@ -78,13 +74,6 @@ def test_malformed_ttl(ttl: float) -> None:
     """A ttl that is no positive number of seconds is refused."""
     with pytest.raises(ValueError, match=r"ttl=.*positive number of seconds, or None"):
         SessionManager("s", NOWHERE, ttl=ttl)
-
-
-@pytest.mark.parametrize("page_size", [0, -1])
-def test_malformed_page_size(page_size: int) -> None:
-    """A page holds at least one session."""
-    with closing(SessionRepository(NOWHERE)) as repository, pytest.raises(ValueError, match="page_size"):
-        repository.list_sessions(page_size=page_size)
 
 
 def test_spellings(server: Server) -> None:
@@ -155,24 +144,6 @@ def test_tls_where_there_is_none(server: Server) -> None:
         SessionManager("s", make_conninfo(server.url, sslmode="require"))
 
 
-def test_server_that_never_answers(server: Server) -> None:
-    """A server that accepts connections and says nothing is an error when the time is up, before and in a turn."""
-    with socket.create_server((HOST, 0)) as listener:
-        start = time.monotonic()
-        with pytest.raises(SessionUnavailableError, match=r"session_id=<s>.*timeout"):
-            SessionManager("s", f"postgresql://{HOST}:{listener.getsockname()[1]}/db", timeout=1)
-        assert time.monotonic() - start < 15
-    with Wire(HOST, server.port) as wire:
-        url = make_conninfo(server.url, host=HOST, port=wire.port)
-        with SessionManager("silent", url, timeout=1) as used:
-            live = scripted_agent(used)
-            wire.fall_silent()
-            start = time.monotonic()
-            with pytest.raises(SessionUnavailableError, match="session_id=<silent>"):
-                live("hi")
-            assert time.monotonic() - start < 15
-
-
 def test_lock_of_somebody_else(server: Server) -> None:
     """A row that somebody locked and forgot is an error when the time is up. What waited is stored once in the end."""
     with SessionManager("locked", server.url, timeout=2) as manager, psycopg.connect(server.url) as other:
@@ -205,14 +176,6 @@ def test_closed(server: Server) -> None:
     for call in (lambda: repository.read_session("s"), lambda: list(repository.list_sessions()), repository.setup):
         with pytest.raises(SessionException, match="closed"):
             call()
-
-
-def test_values_that_the_server_refuses(repository: Any, session_id: str) -> None:
-    """A message id beyond what the table holds is an error before or on the server, and nothing is written."""
-    create(repository, session_id, message(0))
-    with pytest.raises((ValueError, SessionException)):
-        repository.create_message(session_id, AGENT_ID, message(2**63))
-    assert [one.message_id for one in repository.list_messages(session_id, AGENT_ID)] == [0]
 
 
 def assert_no_password(error: BaseException | None) -> None:

@@ -89,16 +89,6 @@ def test_new_session(reopen: Reopen, session_id: str, clock: Clock, ttl: float) 
     assert 90 < clock.left <= ttl
 
 
-@pytest.mark.parametrize("write", WRITES)
-def test_write(reopen: Reopen, session_id: str, clock: Clock, write: str) -> None:
-    """Each write puts the end off, for the whole session."""
-    repository = reopen(ttl=100)
-    fill(repository, session_id)
-    clock.set(10)
-    WRITES[write](repository, session_id)
-    assert 90 < clock.left <= 100
-
-
 def test_save(new_manager: Callable[..., Any], clock: Clock) -> None:
     """Each save of an agent puts the end off: a turn, a change of state, a redaction."""
     manager = new_manager(ttl=100)
@@ -112,16 +102,6 @@ def test_save(new_manager: Callable[..., Any], clock: Clock) -> None:
         clock.set(10)
         save()
         assert 90 < clock.left <= 100
-
-
-@pytest.mark.parametrize("read", READS)
-def test_read(reopen: Reopen, session_id: str, clock: Clock, read: str) -> None:
-    """A read does not put the end off."""
-    repository = reopen(ttl=100)
-    fill(repository, session_id)
-    clock.set(10)
-    assert READS[read](repository, session_id)
-    assert clock.left <= 10
 
 
 @pytest.mark.parametrize("read", READS)
@@ -143,21 +123,6 @@ def test_write_to_the_expired(backend: Any, reopen: Reopen, session_id: str, clo
         with pytest.raises(SessionNotFoundError, match=session_id):
             call(reopen(**options), session_id)
     assert backend.dump() == before
-
-
-@pytest.mark.parametrize("change", ["turn", "state"])
-def test_expired_under_an_agent(
-    new_manager: Callable[..., Any], reopen: Reopen, session_id: str, clock: Clock, change: str
-) -> None:
-    """A session that expired under a live agent is an error that says so, and is not created anew."""
-    manager = new_manager(ttl=100)
-    live = scripted_agent(manager)
-    live("hi")
-    clock.set(-0.001)
-    live.state.set("a", 1)
-    with pytest.raises(SessionNotFoundError, match=session_id):
-        live("there") if change == "turn" else manager.sync_agent(live)
-    assert reopen().read_session(session_id) is None
 
 
 def test_created_again(backend: Any, new_manager: Callable[..., Any], session_id: str, clock: Clock) -> None:

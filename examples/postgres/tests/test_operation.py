@@ -18,6 +18,8 @@ from sources import SOURCES, by_engine
 from usage import assert_restored
 
 CLIENTS = {**SOURCES, "engine with pre-ping": lambda url: by_engine(url, pool_pre_ping=True)}
+CALLERS = [name for name in CLIENTS if name != "connection string"]
+"""Pools and engines of the caller's. That the package's own survives the same, the kit tests."""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,7 @@ def through(request: pytest.FixtureRequest, wire: Wire) -> Iterator[dict[str, An
         yield options
 
 
+@pytest.mark.parametrize("through", CALLERS, indirect=True)
 def test_restart_between_two_turns(server: Server, through: dict[str, Any], session_id: str) -> None:
     """A server that crashed and started again between two turns: nothing is lost, nothing is stored twice."""
     with SessionManager(session_id, **through) as manager:
@@ -62,6 +65,7 @@ def test_restart_between_two_turns(server: Server, through: dict[str, Any], sess
         assert_restored(live, session_id, server.url)
 
 
+@pytest.mark.parametrize("through", CALLERS, indirect=True)
 def test_dropped_between_two_turns(wire: Wire, server: Server, through: dict[str, Any], session_id: str) -> None:
     """All connections are cut while they are idle: nothing is lost, nothing is stored twice."""
     with SessionManager(session_id, **through) as manager:
@@ -84,6 +88,7 @@ def test_terminated_between_two_turns(server: Server, through: dict[str, Any], s
         assert texts(manager.list_messages()) == ["one", "answer 1", "two", "answer 2"]
 
 
+@pytest.mark.parametrize("through", CALLERS, indirect=True)
 def test_turn_while_the_server_is_down(server: Server, through: dict[str, Any], session_id: str) -> None:
     """A turn while the server is down is an error. What it left unsaved is saved by the next one."""
     with SessionManager(session_id, **through, timeout=2) as manager:

@@ -1,18 +1,13 @@
 """What can be wrong with an argument or a server: an error of a documented kind, in time, without a password."""
 
 import re
-import socket
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
-from conformance.package import SessionManager, SessionRepository, SessionUnavailableError
+from conformance.package import SessionManager, SessionUnavailableError
 from conformance.scripted_model import scripted_agent
-from conformance.wire import Wire
 from servers import HOST, Server, free_port
-from strands.types.exceptions import SessionException
 
 NewServer = Callable[..., Server]
 
@@ -110,22 +105,6 @@ def test_unreachable(url: str) -> None:
     assert_no_password(raised.value)
 
 
-def test_server_that_never_answers(server: Server) -> None:
-    """A server that accepts the connection and says nothing is an error when the time is up, before and in a turn."""
-    with socket.create_server((HOST, 0)) as listener:
-        start = time.monotonic()
-        with pytest.raises(SessionUnavailableError, match="did not answer in time"):
-            SessionManager("s", f"valkey://{HOST}:{listener.getsockname()[1]}", timeout=0.2)
-        assert time.monotonic() - start < 5
-    with Wire(HOST, server.port) as wire, SessionManager("silent", f"valkey://{HOST}:{wire.port}", timeout=0.2) as used:
-        live = scripted_agent(used)
-        wire.fall_silent()
-        start = time.monotonic()
-        with pytest.raises(SessionUnavailableError, match="did not answer in time"):
-            live("hi")
-        assert time.monotonic() - start < 5
-
-
 def test_tls_where_there_is_none(server: Server) -> None:
     """A connection string for TLS to a server without TLS is an error."""
     with pytest.raises(SessionUnavailableError, match="session_id=<s>"):
@@ -156,23 +135,6 @@ def test_wrong_database(server: Server) -> None:
     """A database that the server does not have is an error that says so."""
     with pytest.raises(SessionUnavailableError, match=r"(?i)session_id=<s>.*(DB index|database)"):
         SessionManager("s", server.url.removesuffix("0") + "99")
-
-
-def test_closed(server: Server) -> None:
-    """A closed repository says so; closing it twice is harmless."""
-    repository = SessionRepository(server.url)
-    repository.close()
-    repository.close()
-    for call in (lambda: repository.read_session("s"), lambda: list(repository.list_sessions())):
-        with pytest.raises(SessionException, match="closed"):
-            call()
-
-
-@pytest.mark.parametrize("page_size", [0, -1])
-def test_malformed_page_size(server: Server, page_size: int) -> None:
-    """A page holds at least one session."""
-    with closing(SessionRepository(server.url)) as repository, pytest.raises(ValueError, match="page_size"):
-        repository.list_sessions(page_size=page_size)
 
 
 def assert_no_password(error: BaseException | None) -> None:

@@ -16,36 +16,6 @@ from usage import assert_restored, use_everything
 
 NewServer = Callable[..., Server]
 
-DURABLE = ("appendonly yes", "appendfsync always")
-
-
-def test_restart_between_two_turns(new_server: NewServer) -> None:
-    """A server that was killed and restarted between two turns: the next turn succeeds, nothing lost, nothing twice."""
-    server = new_server(*DURABLE)
-    with SessionManager("s", server.url) as manager:
-        live = scripted_agent(manager)
-        live("one")
-        server.stop(keep=True)
-        server.restart()
-        live("two")
-        assert texts(manager.list_messages()) == ["one", "answer 1", "two", "answer 2"]
-        assert_restored(live, "s", server.url)
-
-
-def test_turn_while_the_server_is_down(new_server: NewServer) -> None:
-    """A turn while the server is down is an error. What it left unsaved is saved by the next one."""
-    server = new_server(*DURABLE)
-    with SessionManager("s", server.url) as manager:
-        live = scripted_agent(manager)
-        live("one")
-        server.stop(keep=True)
-        with pytest.raises(SessionUnavailableError, match="session_id=<s>"):
-            live("two")
-        server.restart()
-        live("three")
-        assert texts(manager.list_messages()) == ["one", "answer 1", "two", "three", "answer 2"]
-        assert_restored(live, "s", server.url)
-
 
 def test_restart_without_persistence(new_server: NewServer) -> None:
     """A server that forgot everything: an agent that was alive says so at its next save, and re-creates nothing."""
@@ -58,18 +28,6 @@ def test_restart_without_persistence(new_server: NewServer) -> None:
         with pytest.raises(SessionNotFoundError, match="session_id=<s>"):
             live("two")
     assert server.client().dbsize() == 0
-
-
-def test_connection_cut_between_two_turns(backend: Any, new_server: NewServer) -> None:
-    """Connections that were cut while they were idle: the next turn succeeds, nothing lost, nothing twice."""
-    server = new_server()
-    with Wire(HOST, server.port) as wire, SessionManager("s", f"valkey://{HOST}:{wire.port}") as manager:
-        live = scripted_agent(manager)
-        for turn in range(3):
-            live(f"turn {turn}")
-            wire.cut()
-        assert ids(manager.list_messages()) == [0, 1, 2, 3, 4, 5]
-        assert_restored(live, "s", server.url)
 
 
 WRITES: dict[str, Callable[[Any], Any]] = {

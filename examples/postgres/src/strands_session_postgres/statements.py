@@ -208,3 +208,12 @@ WITH written AS (
   RETURNING 1
 ), {_EXTEND_IF_TTL}
 SELECT count(*) FROM written"""
+
+# Storage
+WRITE_OBJECT = """
+INSERT INTO {schema}.objects AS o (key, data) VALUES (%(key)s, %(data)s)
+ON CONFLICT (key) DO UPDATE SET data = excluded.data, updated_at = now() RETURNING 1"""
+READ_OBJECT = "SELECT data FROM {schema}.objects WHERE key = %(key)s"
+DELETE_OBJECT = "DELETE FROM {schema}.objects WHERE key = %(key)s RETURNING 1"
+LIST_OBJECTS = """
+SELECT key FROM {schema}.objects WHERE key >= %(first)s AND (%(end)s::text IS NULL OR key < %(end)s) ORDER BY key"""

@@ -99,9 +99,7 @@ class Tables:
         if not written:
             raise SessionNotFoundError(f"{name} | it does not exist, or its session has expired")
 
-    def _execute(
-        self, name: str, statement: str, values: dict[str, Any], expected: Errors = ()
-    ) -> tuple[Rows, bool]:
+    def _execute(self, name: str, statement: str, values: dict[str, Any], expected: Errors = ()) -> tuple[Rows, bool]:
         query, attempts = " ".join(statement.split()).replace("{schema}", self._schema).encode(), itertools.count()
 
         def execute(cursor: Cursor) -> tuple[Rows, bool]:

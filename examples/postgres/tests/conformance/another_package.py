@@ -16,23 +16,17 @@ class AnotherPackage(SessionRepository):
         offset_is_id: Whether the offset of a listing is an id, and no position.
         ignores_offset: Whether it means nothing at all.
         newest_first: Whether it lists the newest messages first.
+        lists_nothing: Whether it lists no messages, as when it takes an id for a pattern.
         multi_agents: Whether it stores graphs and swarms.
         timestamp: What it makes of timestamps.
         pages: How many messages it was asked for, call by call.
     """
 
-    def __init__(
-        self,
-        *,
-        offset_is_id: bool = False,
-        ignores_offset: bool = False,
-        newest_first: bool = False,
-        multi_agents: bool = True,
-        timestamp: Callable[[str], Any] = str,
-    ) -> None:
-        """Choose its habits."""
-        self.offset_is_id, self.ignores_offset, self.newest_first = offset_is_id, ignores_offset, newest_first
-        self.multi_agents, self.timestamp = multi_agents, timestamp
+    def __init__(self, *, offset_is_id: bool = False, multi_agents: bool = True) -> None:
+        """Choose two of its habits."""
+        self.offset_is_id, self.multi_agents = offset_is_id, multi_agents
+        self.ignores_offset = self.newest_first = self.lists_nothing = False
+        self.timestamp: Callable[[str], Any] = str
         self.pages: list[int | None] = []
         self._records: dict[tuple[Any, ...], Any] = {}
 
@@ -78,7 +72,9 @@ class AnotherPackage(SessionRepository):
         """Return messages by id. As in some packages, a limit of 0 is none."""
         self.pages.append(limit)
         keys = sorted(key for key in self._records if len(key) == 3 and key[:2] == (session_id, agent_id))
-        if self.offset_is_id:
+        if self.lists_nothing:
+            keys = []
+        elif self.offset_is_id:
             keys = [key for key in keys if key[2] >= offset]
         elif not self.ignores_offset:
             keys = keys[offset:]

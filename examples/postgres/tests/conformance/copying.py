@@ -231,14 +231,14 @@ class Copying(Cases):
         for there in (reopen(), elsewhere):
             assert copy_session(source, there, session_id, agent_ids=[AGENT_ID], page_size=1).written == 0
 
-    @pytest.mark.parametrize("habit", ["ignores_offset", "newest_first"])
+    @pytest.mark.parametrize("habit", ["ignores_offset", "newest_first", "lists_nothing"])
     @hint("A source that does not count as agreed could hide messages: better an error than a part of them.")
     def test_source_without_pages(self, repository: Any, session_id: str, habit: str) -> None:
-        """M15: a source that gives the same messages whatever the offset, or the newest first, is refused."""
+        """M15: a source that gives the same messages whatever the offset, the newest first, or none is refused."""
         source = AnotherPackage()
         setattr(source, habit, True)
         create(source, session_id, *(message(number) for number in range(5)))
-        with pytest.raises(package.SessionCorruptError, match=r"offset=<[02]>"):
+        with pytest.raises(package.SessionCorruptError, match=r"offset=<[02]>|lists no messages"):
             copy_session(source, repository, session_id, agent_ids=[AGENT_ID], page_size=2)
 
     @hint("Copy what replaced the original, in both places of the record.")
@@ -388,6 +388,7 @@ class Copying(Cases):
         for number in range(1000, 1010):
             source.create_message(session_id, AGENT_ID, message(number, "x" * (3_000_000 if number < 1003 else 1)))
         with watching(repository) as writes:
-            copy_session(source, repository, session_id, agent_ids=[AGENT_ID])
-        assert [name for name, _ in writes].count("write_log") == 3
+            copy_session(source, repository, session_id, agent_ids=[AGENT_ID], page_size=5)
+        calls = Counter(name for name, _ in writes)
+        assert (calls["write_log"], calls["list_messages"], calls["read_log"]) == (4, 204, 1)
         assert len(reopen().list_messages(session_id, AGENT_ID)) == 1010

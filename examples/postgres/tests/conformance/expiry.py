@@ -8,7 +8,7 @@ import pytest
 
 from . import package
 from .backend import Backend
-from .calls import declared, fill, is_read
+from .calls import fill, reads, writes
 from .cases import Cases, deletion, hint, lacks, lifecycle, quick, requires
 from .deletion import listed
 from .records import AGENT_ID, create, message
@@ -72,10 +72,9 @@ class Expiry(Cases):
     def test_writes_put_expiry_off(self, backend: Backend, reopen: Reopen, new_session_id: Callable[..., str]) -> None:
         """I5: whatever is written to a session, again and again, it does not expire, not even in part."""
         repository, again, used = reopen(ttl=2), reopen(), {}
-        for name, call in declared(backend).items():
-            if not is_read(name) and name not in ("create_session", "delete_session"):
-                used[name] = (session_id := new_session_id()), call
-                fill(backend, repository, session_id)
+        for name, call in writes(backend).items():
+            used[name] = (session_id := new_session_id()), call
+            fill(backend, repository, session_id)
         for _ in range(2):
             time.sleep(1)
             for name, (session_id, call) in used.items():
@@ -137,9 +136,8 @@ class Expiry(Cases):
 
 def read_in_turn(backend: Backend, repository: Any, new_session_id: Callable[..., str]) -> dict[str, Callable[[], Any]]:
     """Store a session for each method that reads, and return what reads it by that method alone."""
-    reads: dict[str, Callable[[], Any]] = {}
-    for name, call in declared(backend).items():
-        if is_read(name):
-            fill(backend, repository, session_id := new_session_id())
-            reads[name] = lambda call=call, session_id=session_id: call(repository, session_id)
-    return reads
+    made: dict[str, Callable[[], Any]] = {}
+    for name, call in reads(backend).items():
+        fill(backend, repository, session_id := new_session_id())
+        made[name] = lambda call=call, session_id=session_id: call(repository, session_id)
+    return made

@@ -73,7 +73,7 @@ def copy_session(
     Raises:
         SessionConflictError: If a record of the target is not the one of the source. It was not overwritten.
         SessionNotFoundError: If the source has no such session, or lacks something that was named.
-        SessionCorruptError: If the source lists messages in another order than that of their ids.
+        SessionCorruptError: If the source does not list its messages, or in another order than that of their ids.
         NotImplementedError: If there is a graph or swarm, and the target cannot store it. Nothing was written.
         ValueError: If an argument is malformed, or the agents have to be named.
     """
@@ -289,6 +289,8 @@ def _pages(source: SessionRepository, session_id: str, agent_id: str, page_size:
         last_id = ids[-1]
         if new:
             yield new
+    if last_id < 0 and source.read_message(session_id, agent_id, 0) is not None:
+        raise SessionCorruptError(f"session_id=<{session_id}>, agent_id=<{agent_id}> | the source lists no messages")
 
 
 def _runs(messages: list[SessionMessage], name: str) -> Iterator[list[SessionMessage]]:

@@ -1,5 +1,6 @@
 """How Valkey is reached: the client, what a command answers, and its errors as the package's own."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -37,11 +38,11 @@ class Server:
             ValueError: If an argument is malformed.
         """
         self._client: BorrowedConnection[Client] | SharedConnection[Client]
+        self._seconds = seconds = find_timeout(timeout)
         if client is not None:
             self._client = BorrowedConnection(_check_client(client, connection_string))
             return
         url = _check_url(find_connection_string(connection_string))
-        seconds = find_timeout(timeout)
         self._client = SharedConnection((url, seconds), lambda: _connect(url, seconds), _close)
 
     def close(self) -> None:
@@ -53,24 +54,33 @@ class Server:
         """The client."""
         return self._client.get()
 
-    def run(self, script: Script, name: str, key: str, *arguments: str | int, repeated: Script | None = None) -> Any:
-        """Run a script on one session.
+    def run(
+        self,
+        script: Script,
+        name: str,
+        keys: str | tuple[str, ...],
+        *arguments: str | int | bytes,
+        repeated: Script | None = None,
+    ) -> Any:
+        """Run a script on one key, or on several of one slot.
 
         Args:
             script: The script.
             name: What it reads or writes, for errors.
-            key: The session's key.
+            keys: What `KEYS` is in it.
             *arguments: What the script takes.
             repeated: What to run in its place if the connection breaks, by default the same script.
         """
         # Encoded here: the caller's client may have another encoding.
-        encoded = [key.encode(), *(str(argument).encode() for argument in arguments)]
+        keys = (keys,) if isinstance(keys, str) else keys
+        texts = (argument if isinstance(argument, bytes) else str(argument).encode() for argument in arguments)
+        encoded = [len(keys), *(key.encode() for key in keys), *texts]
 
         def evaluate(script: Script, client: Any) -> Any:
             try:
-                return client.evalsha(script.digest, 1, *encoded)
+                return client.evalsha(script.digest, *encoded)
             except exceptions.NoScriptError:  # a new server, or one whose scripts were flushed
-                return client.eval(script.text, 1, *encoded)
+                return client.eval(script.text, *encoded)
 
         return self.call(name, partial(evaluate, script), partial(evaluate, repeated or script))
 
@@ -84,13 +94,19 @@ class Server:
             SessionUnavailableError: If the server does not answer, or refuses.
         """
         client = self.client
+        deadline = time.monotonic() + self._seconds
         with _errors(name):
-            try:
-                return command(client)
-            except (exceptions.AuthenticationError, exceptions.BusyLoadingError, exceptions.MaxConnectionsError):
-                raise
-            except exceptions.ConnectionError:
-                return (repeated or command)(client)
+            while True:
+                try:
+                    return command(client)
+                except (exceptions.AuthenticationError, exceptions.BusyLoadingError, exceptions.MaxConnectionsError):
+                    raise
+                except exceptions.ConnectionError as error:
+                    if not _is_busy(error):
+                        return (repeated or command)(client)
+                    if time.monotonic() > deadline:
+                        raise
+                time.sleep(0.005)
 
     def get(self, name: str, key: str, field: str) -> bytes | str | None:
         """Return one field of a hash.
@@ -142,6 +158,20 @@ def text(answer: bytes | str) -> str:
     return answer.decode() if isinstance(answer, bytes) else answer
 
 
+def check_prefix(key_prefix: str) -> str:
+    """Return what the keys begin with.
+
+    Raises:
+        ValueError: If it is malformed.
+    """
+    if not isinstance(key_prefix, str) or not key_prefix.strip() or any(c in "{}" or ord(c) < 32 for c in key_prefix):
+        raise ValueError(
+            f"key_prefix=<{key_prefix!r}> | must be text without control characters and braces, which would put"
+            " everything into one slot of a cluster"
+        )
+    return key_prefix
+
+
 def _connect(url: str, timeout: float) -> Client:
     options: dict[str, Any] = {"socket_timeout": timeout, "health_check_interval": 60}
     if url.startswith(("valkeys:", "rediss:")):
@@ -187,6 +217,11 @@ def _check_client(client: Any, connection_string: str | None) -> Client:
         raise ValueError(f"client=<{found}> | must be a valkey.Valkey or valkey.ValkeyCluster of the package valkey")
     checked: Client = client
     return checked
+
+
+def _is_busy(error: Exception) -> bool:
+    """Whether all connections of a caller's pool are in use. Unlike ours it does not wait for one, so we do."""
+    return "Too many connections" in str(error)  # the client has no class for it
 
 
 @contextmanager

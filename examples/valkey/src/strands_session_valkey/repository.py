@@ -40,7 +40,7 @@ from ._records import (
     decode_session,
     encode,
 )
-from .connection import Client, Server, text
+from .connection import Client, Server, check_prefix, text
 from .errors import SessionConflictError, SessionCorruptError, SessionNotFoundError
 
 _FORMAT = "1"
@@ -99,7 +99,7 @@ class ValkeySessionRepository(LogRepository):
         """
         self._ttl = _milliseconds(ttl)
         self._read_ttl = self._ttl if ttl_on_read else ""
-        self._prefix = _check_prefix(key_prefix)
+        self._prefix = check_prefix(key_prefix)
         self._server = Server(connection_string, client, timeout)
 
     def close(self) -> None:
@@ -382,12 +382,3 @@ def _milliseconds(ttl: float | None) -> str:
     if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0.001 <= ttl < 10**10:
         raise ValueError(f"ttl=<{ttl!r}> | must be a positive number of seconds, or None for no expiry")
     return str(round(ttl * 1000))
-
-
-def _check_prefix(key_prefix: str) -> str:
-    if not isinstance(key_prefix, str) or not key_prefix.strip() or any(c in "{}" or ord(c) < 32 for c in key_prefix):
-        raise ValueError(
-            f"key_prefix=<{key_prefix!r}> | must be text without control characters and braces, which would put all"
-            " sessions into one slot of a cluster; the default is 'session'"
-        )
-    return key_prefix

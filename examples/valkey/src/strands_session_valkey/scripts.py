@@ -214,3 +214,16 @@ DELETE_AGAIN = _script("""
 if redis.call('HEXISTS', KEYS[1], 'session') == 1 then redis.call('UNLINK', KEYS[1]) end
 return 'done'
 """)
+
+# The storage: `KEYS[1]` is a value, `KEYS[2]` the index of its shard, `ARGV[1]` the key. ARGV[2]: the new value
+PUT = _script("""
+redis.call('SET', KEYS[1], ARGV[2])
+redis.call('ZADD', KEYS[2], 0, ARGV[1])
+return 'done'
+""")
+
+DISCARD = _script("""
+redis.call('UNLINK', KEYS[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+return 'done'
+""")

@@ -87,9 +87,15 @@ def declared(backend: Backend) -> Calls:
     }
 
 
-def is_read(name: str) -> bool:
-    """Whether the method of this name only reads."""
-    return name.startswith(("read_", "list_"))
+def reads(backend: Backend) -> Calls:
+    """Return those that only read."""
+    return {name: call for name, call in declared(backend).items() if name.startswith(("read_", "list_"))}
+
+
+def writes(backend: Backend) -> Calls:
+    """Return those that change a session, without those that create or delete it."""
+    others = {"create_session", "delete_session", *reads(backend)}
+    return {name: call for name, call in declared(backend).items() if name not in others}
 
 
 def fill(backend: Backend, repository: Any, session_id: str) -> None:
