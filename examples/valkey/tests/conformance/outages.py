@@ -62,7 +62,6 @@ class Outages(Cases):
             )
         assert PASSWORD not in caplog.text
 
-    @quick
     @each_kind
     @requires("round_trips")
     @hint("A connection breaks in the middle of a call as well: wrap what the driver raises, and name the session.")
