@@ -34,8 +34,9 @@ MISTAKES = [
             Edit(
                 "_records.decode",
                 "json.loads(text)",
-                "json.loads(text, object_pairs_hook=lambda pairs: {k: v.strip() if k == 'text' else v for k, v in pairs})",
-            )
+                "json.loads(text, object_pairs_hook=lambda pairs: {\n"
+                "            k: v.strip() if k == 'text' else v for k, v in pairs})",
+            ),
         ],
     ),
     Mistake(
@@ -55,7 +56,7 @@ MISTAKES = [
                 "json.loads(text)",
                 "json.loads(text, object_pairs_hook=lambda pairs: {\n"
                 "            k: v.partition('\\0')[0] if isinstance(v, str) else v for k, v in pairs})",
-            )
+            ),
         ],
     ),
     Mistake(
@@ -86,7 +87,7 @@ MISTAKES = [
                 "_records.decode",
                 "json.loads(text)",
                 "json.loads(text, parse_float=lambda n: int(float(n)) if float(n).is_integer() else float(n))",
-            )
+            ),
         ],
     ),
     Mistake(
@@ -99,15 +100,17 @@ MISTAKES = [
                 "_records.decode",
                 "json.loads(text)",
                 "json.loads(text, parse_int=lambda n: int(n) if abs(int(n)) < 2**53 else float(n))",
-            )
+            ),
         ],
     ),
     Mistake(
         "minus zero loses its sign",
         ["Content.test_numbers", "Content.test_numbers_in_state"],
         "is 0.0, not -0.0",
-        [ONE_BY_ONE,
-            Edit("_records.decode", "json.loads(text)", "json.loads(text, parse_float=lambda n: float(n) + 0.0)")],
+        [
+            ONE_BY_ONE,
+            Edit("_records.decode", "json.loads(text)", "json.loads(text, parse_float=lambda n: float(n) + 0.0)"),
+        ],
     ),
     Mistake(
         "keys are sorted, as a JSON type of the store does",
@@ -128,7 +131,7 @@ MISTAKES = [
         [
             Edit(
                 "_records._encode_bytes",
-                "return {_BYTES: True, \"data\": base64.b64encode(value).decode()}",
+                'return {_BYTES: True, "data": base64.b64encode(value).decode()}',
                 "return base64.b64encode(value).decode()",
             )
         ],
@@ -299,8 +302,8 @@ MISTAKES = [
         [
             Edit(
                 "_log._load",
-                'raise SessionCorruptError(f"{name} | the stored state of the agent cannot be restored: {error}") from error',
-                "raise",
+                "raise SessionCorruptError",
+                "raise\n        raise SessionCorruptError",
             )
         ],
     ),

@@ -87,7 +87,8 @@ MISTAKES = [
             Edit(
                 f"{REPOSITORY}.update_message",
                 'raise SessionNotFoundError(f"{name} | the message does not exist")',
-                'row = [encode(session_message, name)]\n        sql.execute("INSERT INTO messages VALUES (?, ?, ?, ?)", (*key, *row))',
+                "row = (*key, encode(session_message, name))\n"
+                '            sql.execute("INSERT INTO messages VALUES (?, ?, ?, ?)", row)',
             )
         ],
     ),
@@ -192,7 +193,7 @@ MISTAKES = [
     Mistake(
         "a message is read for the first time only, and then from a cache",
         ["Concurrency.test_reads_follow_writes"],
-        "",
+        "is not None",
         [
             Edit(
                 f"{REPOSITORY}.read_message",

@@ -83,7 +83,13 @@ MISTAKES = [
         "an offset is taken for an id",
         ["Order.test_offset_counts_messages"],
         "== [5, 8]",
-        [Edit(f"{REPOSITORY}.list_messages", "(session_id, agent_id, 0, *page)", "(session_id, agent_id, offset, limit, 0)")],
+        [
+            Edit(
+                f"{REPOSITORY}.list_messages",
+                "(session_id, agent_id, 0, *page)",
+                "(session_id, agent_id, offset, limit, 0)",
+            )
+        ],
     ),
     Mistake(
         "the first page is taken for all messages",
@@ -99,7 +105,11 @@ MISTAKES = [
     ),
     Mistake(
         "the messages of other agents are listed and counted, too",
-        ["Order.test_only_messages_count", "Identifiers.test_agents_are_independent", "Order.test_unknown_agent_has_no_messages"],
+        [
+            "Order.test_only_messages_count",
+            "Identifiers.test_agents_are_independent",
+            "Order.test_unknown_agent_has_no_messages",
+        ],
         "==",
         [Edit("repository._MESSAGES", "agent_id = ?", "? != ''")],
     ),
@@ -148,8 +158,7 @@ MISTAKES = [
             Edit(
                 f"{REPOSITORY}.create_agent",
                 "row = (session_id, session_agent.agent_id,",
-                "import unicodedata\n"
-                "    row = (session_id, unicodedata.normalize('NFC', session_agent.agent_id),",
+                "import unicodedata\n    row = (session_id, unicodedata.normalize('NFC', session_agent.agent_id),",
             )
         ],
     ),
@@ -181,13 +190,25 @@ MISTAKES = [
         "list_messages does not check its ids",
         ["Identifiers.test_malformed_agent_id", "Identifiers.test_malformed_session_id_of_records"],
         "DID NOT RAISE",
-        [Edit(f"{REPOSITORY}.list_messages", "name = check_ids(session_id=session_id, agent_id=agent_id)", 'name = "it"')],
+        [
+            Edit(
+                f"{REPOSITORY}.list_messages",
+                "name = check_ids(session_id=session_id, agent_id=agent_id)",
+                'name = "it"',
+            )
+        ],
     ),
     Mistake(
         "a message id is accepted as text",
         ["Identifiers.test_malformed_message_id"],
         "another message has this id",
-        [Edit("_records._position_problem", "isinstance(value, int) and 0 <= value", "str(value).isdigit() and 0 <= int(value)")],
+        [
+            Edit(
+                "_records._position_problem",
+                "isinstance(value, int) and 0 <= value",
+                "str(value).isdigit() and 0 <= int(value)",
+            )
+        ],
     ),
     Mistake(
         "ids may have 255 bytes only",
@@ -236,8 +257,16 @@ MISTAKES = [
         ["Identifiers.test_list_while_sessions_come_and_go"],
         "a session",
         [
-            Edit(f"{REPOSITORY}._pages", "session_id > ? ORDER BY session_id LIMIT ?", "? != '' ORDER BY session_id LIMIT ? OFFSET ?"),
-            Edit(f"{REPOSITORY}._pages", 'session_id, rows = "", [("", "")]', 'session_id, rows, done = "", [("", "")], 0'),
+            Edit(
+                f"{REPOSITORY}._pages",
+                "session_id > ? ORDER BY session_id LIMIT ?",
+                "? != '' ORDER BY session_id LIMIT ? OFFSET ?",
+            ),
+            Edit(
+                f"{REPOSITORY}._pages",
+                'session_id, rows = "", [("", "")]',
+                'session_id, rows, done = "", [("", "")], 0',
+            ),
             Edit(
                 f"{REPOSITORY}._pages",
                 "(prefix, session_id, page_size)).fetchall()",

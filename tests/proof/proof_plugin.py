@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from doubles import Code, mistakes
+from doubles import PACKAGE, Code, mistakes
 
 MISTAKES = {mistake.name: mistake for mistake in mistakes(os.environ["PROOF_MISTAKES"])}
 CORRECT = "correct"
@@ -18,8 +19,13 @@ outcomes: list[dict[str, Any]] = []
 
 @pytest.fixture(autouse=True)
 def code(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Make the mistake that the case is to find."""
+    """Make the mistake that the case is to find, also for the other processes of the case, which are forks here."""
     with monkeypatch.context() as changes:
+        for module in ("processes", "concurrency"):
+            changes.setattr(f"conformance.{module}.CONTEXT", multiprocessing.get_context("fork"))
+        # A double may leave managers open: the next case counts anew.
+        changes.setattr(f"{PACKAGE}._executor._users", 0)
+        changes.setattr(f"{PACKAGE}._executor._pool", None)
         code = Code(changes)
         for change in MISTAKES[request.param].changes if request.param != CORRECT else []:
             change(code)
