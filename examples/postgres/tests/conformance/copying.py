@@ -224,8 +224,12 @@ class Copying(Cases):
         """M15: gaps in the ids are copied as they are, also from a source whose pages overlap after a gap."""
         source, numbers = AnotherPackage(offset_is_id=offsets == "ids"), [1, 2, 3, 7, 8, 20, 21, 22, 23, 40]
         create(source, session_id, *(message(number) for number in numbers))
-        copied = copy_session(source, target, session_id, agent_ids=[AGENT_ID], page_size=3)
+        with watching(target) as calls:
+            copied = copy_session(source, target, session_id, agent_ids=[AGENT_ID], page_size=3)
         assert (copied.messages, copied.written) == (10, 12)
+        batches = [ids(batch.create) for name, (batch, *_) in calls if name == "write_log"]
+        assert batches[0] == [2, 3]
+        assert all(batch == list(range(batch[0], batch[-1] + 1)) for batch in batches)
         assert ids(reopen().list_messages(session_id, AGENT_ID)) == numbers
         copy_session(source, elsewhere := AnotherPackage(), session_id, agent_ids=[AGENT_ID])
         for there in (reopen(), elsewhere):
