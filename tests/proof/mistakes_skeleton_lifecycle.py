@@ -259,8 +259,8 @@ MISTAKES = [
     ),
     Mistake(
         "messages are written at the end of a turn, not when they are added",
-        ["Redaction.test_guardrail", "ExactRestore.test_rewritten_by_a_hook"],
-        "the",
+        ["ExactRestore.test_rewritten_by_a_hook", "Redaction.test_guardrail"],
+        "was not stored before the",
         [
             Edit(
                 "session_manager.CorrectSessionManager._on_message",

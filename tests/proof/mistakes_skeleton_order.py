@@ -153,7 +153,7 @@ MISTAKES = [
     Mistake(
         "ids are normalised",
         ["Identifiers.test_similar_agents"],
-        "",
+        "the agent exists already",
         [
             Edit(
                 f"{REPOSITORY}.create_agent",
@@ -277,14 +277,14 @@ MISTAKES = [
     # Deletion.
     Mistake(
         "deletion leaves agents and messages behind",
-        ["Deletion.test_nothing_is_left", "Deletion.test_session_starts_anew"],
-        "",
+        ["Deletion.test_nothing_is_left"],
+        "SessionAgent(agent_id='one'",
         [Edit("connection.Database._open", "foreign_keys = ON", "foreign_keys = OFF")],
     ),
     Mistake(
         "deletion leaves graphs and swarms behind",
         ["MultiAgents.test_no_orchestrator_is_left"],
-        "",
+        "is None",
         [all_but_graphs],
     ),
     Mistake(
