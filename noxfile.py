@@ -115,6 +115,13 @@ def calibration(session: nox.Session) -> None:
 
 
 @nox.session(python=NEWEST)
+def peers(session: nox.Session) -> None:
+    """Runs the kit's repository groups over packages that others published, and writes docs/peers.md."""
+    session.install("uv>=0.8,<1")
+    session.run("python", "scripts/peers.py", *session.posargs)
+
+
+@nox.session(python=NEWEST)
 def examples(session: nox.Session) -> None:
     """Checks that examples/ is what the template renders, then runs each one's own nox; arguments after -- go to that.
 

@@ -22,6 +22,7 @@ from conformance.cases import Cases
 
 LEFT_OUT = {left_out!r}
 for group in Cases.__subclasses__():
+    LEFT_OUT |= {{group.__name__}} - {only!r} if {only!r} else set()
     for name, case in list(vars(group).items()):
         marks = {{mark.name for one in (group, case) for mark in getattr(one, "pytestmark", [])}}
         if name.startswith("test_") and {{f"{{group.__name__}}.{{name}}", group.__name__, *marks}} & LEFT_OUT:
@@ -70,7 +71,9 @@ class Run:
     output: str
 
 
-def run(python: str, package: Path, backend: Path, *beside: Path, left_out: Iterable[str] = ()) -> Run:
+def run(
+    python: str, package: Path, backend: Path, *beside: Path, left_out: Iterable[str] = (), only: Iterable[str] = ()
+) -> Run:
     """Run the kit in a process of its own.
 
     Args:
@@ -79,6 +82,7 @@ def run(python: str, package: Path, backend: Path, *beside: Path, left_out: Iter
         backend: What takes the place of conftest.py.
         *beside: Modules that the backend imports.
         left_out: What is not run: groups such as "Batches", cases such as "Turns.test_append_message", marks.
+        only: Groups; if there are any, no others are run.
     """
     with tempfile.TemporaryDirectory(prefix="kit-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary).resolve()
@@ -88,7 +92,7 @@ def run(python: str, package: Path, backend: Path, *beside: Path, left_out: Iter
         for module in (ROOT / "scripts/kit_outcomes.py", *beside):
             shutil.copyfile(module, folder / module.name)
         (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")  # no other settings are looked for
-        (folder / "test_kit.py").write_text(GROUPS.format(left_out=set(left_out)), encoding="utf-8")
+        (folder / "test_kit.py").write_text(GROUPS.format(left_out=set(left_out), only=set(only)), encoding="utf-8")
         plugins = ["-p", "kit_outcomes", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         result = subprocess.run(
