@@ -102,9 +102,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def render(session: nox.Session) -> None:
-    """Renders examples/ anew; with `-- --check` only fails where that would change something."""
-    session.install(COPIER)
+    """Renders examples/ and writes docs/kit.md; with `-- --check` only fails where that would change something."""
+    session.install(*nox.project.dependency_groups(PROJECT, "test"))
     session.run("python", "scripts/render.py", *session.posargs)
+    session.run("python", "scripts/kit_docs.py", *session.posargs)
 
 
 @nox.session(python=NEWEST)

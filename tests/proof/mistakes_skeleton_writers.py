@@ -6,9 +6,10 @@ from doubles import Edit, Mistake
 
 MANAGER = "session_manager.CorrectSessionManager"
 REPOSITORY = "repository.CorrectSessionRepository"
-LOOK_FIRST = """if self.read_session(session.session_id) is not None:
+WAIT = '__import__("time").sleep(0.5)'  # for the others, so that it does not depend on luck whether they meet
+LOOK_FIRST = f"""if self.read_session(session.session_id) is not None:
         raise SessionConflictError(name)
-    __import__("time").sleep(0.3)
+    {WAIT}
     with self"""
 SKIP = """found = []
     for row in rows:
@@ -49,7 +50,10 @@ MISTAKES = [
         "an agent that another process is just creating is an error",
         ["Concurrency.test_processes_start_at_once"],
         "SessionConflictError",
-        [Edit(f"{MANAGER}.initialize", "except SessionConflictError:", "except ZeroDivisionError:")],
+        [
+            Edit(f"{MANAGER}.initialize", "except SessionConflictError:", "except ZeroDivisionError:"),
+            Edit(f"{MANAGER}.initialize", "if stored is None:", f"if stored is None:\n        {WAIT}"),
+        ],
     ),
     Mistake(
         "a save does not look whether another writer changed the agent: the last one wins",
