@@ -97,6 +97,18 @@ def test_hash_that_is_no_session(backend: Any, repository: Any, session_id: str)
     backend.client.unlink(key)
 
 
+def test_newer_format(backend: Any, new_agent: Callable[..., Any], session_id: str) -> None:
+    """A session that a newer version of the package has rewritten is refused: by a restore, and by a live agent."""
+    live = new_agent()
+    live("hi")
+    backend.client.hset(f"{backend.key_prefix}:{session_id}", "format", "2")
+    before = backend.dump()
+    for call in (new_agent, lambda: live("and on")):
+        with pytest.raises(SessionCorruptError, match=f"session_id=<{session_id}>.*upgrade the package"):
+            call()
+    assert backend.dump() == before
+
+
 def test_wide_gap(repository: Any, reopen: Reopen, new_manager: Callable[..., Any], session_id: str) -> None:
     """Message ids may be as far apart as numbers go: nobody counts from one to the next."""
     last = 2**53 - 1
