@@ -12,9 +12,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from conformance.concurrency import in_threads
 from conformance.package import SessionManager, SessionRepository, SessionUnavailableError
 from conformance.records import session
 from psycopg.conninfo import make_conninfo
+from sources import by_pool
 from usage import use_everything
 
 PACKAGE = "strands_session_{== slug ==}"
@@ -39,15 +41,6 @@ def made(empty: dict[str, Any]) -> dict[str, Any]:
     with SessionRepository(**empty) as repository:
         repository.setup()
     return empty
-
-
-@pytest.fixture
-def role(backend: Any) -> Iterator[str]:
-    """A role that may do nothing but log in."""
-    name = f"test_{uuid.uuid4().hex}"
-    backend.connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'".encode())
-    yield name
-    backend.connection.execute(f"DROP OWNED BY {name}; DROP ROLE {name}".encode())
 
 
 def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -100,6 +93,37 @@ for process in processes:
     process.join()
 sys.exit(max(process.exitcode for process in processes))
 """
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_isolation_level(backend: Any, empty: dict[str, Any], level: str) -> None:
+    """Setup from several threads at once works on connections of any isolation level, which it leaves as it is."""
+    settings = "-c default_transaction_isolation=" + level.replace(" ", "\\ ")
+    with by_pool(backend.url, min_size=8, kwargs={"options": settings}) as options:
+        with SessionRepository(**options, schema=empty["schema"]) as repository:
+            applied = in_threads(8, lambda _: repository.setup())
+        assert sorted(applied) == [[]] * 7 + [ALL]
+        with options["pool"].connection() as connection:
+            assert connection.execute("SHOW transaction_isolation").fetchone() == (level,)
+
+
+def test_functions_of_others(backend: Any, empty: dict[str, Any]) -> None:
+    """A function that somebody else put into the search path is not called in place of PostgreSQL's own."""
+    trap = empty["schema"] + "_trap"
+    body = "LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$"
+    functions = ["num_nonnulls(json, text) RETURNS int", "unnest(int8multirange) RETURNS SETOF int8range"]
+    functions += ["lower(int8range) RETURNS bigint", "upper(int8range) RETURNS bigint"]
+    functions += ["cardinality(bigint[]) RETURNS int", "unnest(bigint[]) RETURNS SETOF bigint"]
+    statements = [f'CREATE SCHEMA "{trap}"', *(f'CREATE FUNCTION "{trap}".{one} {body}' for one in functions)]
+    backend.connection.execute("; ".join(statements).encode())
+    try:
+        settings = {"options": f'-c search_path="{trap}"'}
+        with by_pool(backend.url, kwargs=settings) as options:
+            with SessionRepository(**options, schema=empty["schema"]) as repository:
+                repository.setup()
+            use_everything(**options, schema=empty["schema"])
+    finally:
+        backend.connection.execute(f'DROP SCHEMA "{trap}" CASCADE'.encode())
 
 
 def test_repeated_in_part(backend: Any, empty: dict[str, Any]) -> None:
@@ -200,6 +224,7 @@ def test_newer(backend: Any, made: dict[str, Any]) -> None:
             SessionManager("s", auto_create=auto_create, **made)
     with SessionRepository(**made) as repository, pytest.raises(SessionUnavailableError, match="upgrade the package"):
         repository.setup()
+    assert backend.connection.execute(f'SELECT FROM "{made["schema"]}".sessions'.encode()).fetchall() == []
 
 
 def test_role_without_ddl(backend: Any, request: pytest.FixtureRequest, made: dict[str, Any], role: str) -> None:
@@ -252,7 +277,7 @@ def test_command_line_prunes(made: dict[str, Any]) -> None:
         repository.create_session(session("s"))
     time.sleep(0.02)
     for count in (1, 0):
-        pruned = run("--schema", made["schema"], "prune", made["connection_string"])
+        pruned = run("prune", made["connection_string"], "--schema", made["schema"])
         assert (pruned.returncode, pruned.stderr) == (0, "")
         assert f"{count} expired sessions deleted" in pruned.stdout
 
