@@ -20,6 +20,7 @@ from ._layout import wanted
 from ._records import (
     check_count,
     check_ids,
+    check_prefix,
     decode,
     decode_agent,
     decode_message,
@@ -236,11 +237,10 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         """Iterate over the sessions whose ids start with a prefix, in the order of their ids.
 
         Raises:
-            ValueError: If `page_size` is not positive.
+            ValueError: If the prefix is malformed, or `page_size` not positive.
         """
-        if page_size < 1:
-            raise ValueError(f"page_size=<{page_size}> | must be at least 1")
-        return self._pages(prefix, page_size)
+        check_count(page_size, "page_size", least=1)
+        return self._pages(check_prefix(prefix), page_size)
 
     def _pages(self, prefix: str, page_size: int) -> Iterator[Session]:
         # TODO(backend): fetch the sessions page by page; the prefix is plain text, whatever it means to the store.
