@@ -37,6 +37,7 @@ LEFT_OUT = {
     ],
     "`close()`": ["Asynchrony.test_closed_manager", "Asynchrony.test_closed_repository"],
     "a server, and the wire to it": ["Cost", "Outages"],
+    "the unified Storage of the same package": ["Snapshots", "UnifiedStorage"],
     "a race of processes for a new session, which the SDK's manager wins or loses by chance": [
         "Concurrency.test_processes_start_at_once",
     ],

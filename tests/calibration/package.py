@@ -47,3 +47,4 @@ class SessionManager(FileSessionManager, LogRepository):
 
 
 SessionRepository = SessionManager
+Storage = None

@@ -5,7 +5,7 @@ from strands.session.session_repository import SessionRepository as LogRepositor
 # The interface does not say which errors there are.
 SessionConflictError = SessionCorruptError = SessionNotFoundError = SessionUnavailableError = Exception
 # Only cases that are not run here use them.
-Batch = copy_session = None
+Batch = Storage = copy_session = None
 
 __all__ = [
     "Batch",
@@ -14,5 +14,6 @@ __all__ = [
     "SessionCorruptError",
     "SessionNotFoundError",
     "SessionUnavailableError",
+    "Storage",
     "copy_session",
 ]
