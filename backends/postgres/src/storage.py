@@ -7,11 +7,9 @@ from psycopg_pool import ConnectionPool
 
 from . import schema as schemas
 from . import statements
-from ._storage import ThreadedStorage, storage_errors
+from ._storage import ThreadedStorage, end_of, storage_errors
 from .connection import Engine, Server
 from .tables import Tables
-
-_LAST = chr(0x10FFFF)
 
 
 class {== class_prefix ==}Storage(ThreadedStorage):
@@ -45,6 +43,7 @@ class {== class_prefix ==}Storage(ThreadedStorage):
         Raises:
             ValueError: If an argument is malformed.
         """
+        super().__init__()
         self._tables = Tables(Server(connection_string, engine, pool, timeout), schema)
 
     def close(self) -> None:
@@ -76,14 +75,5 @@ class {== class_prefix ==}Storage(ThreadedStorage):
 
     def list_objects(self, prefix: str) -> builtins.list[str]:
         """Return the keys that begin with a prefix, in the order of their code points."""
-        values = {"first": prefix, "end": _after(prefix)}
+        values = {"first": prefix, "end": end_of(prefix)}
         return [key for (key,) in self._tables.fetch(f"prefix=<{prefix}>", statements.LIST_OBJECTS, values)]
-
-
-def _after(prefix: str) -> str | None:
-    """Return the first text after all that begin with a prefix, in the order of code points; None if there is none."""
-    stem = prefix.rstrip(_LAST)
-    if not stem:
-        return None
-    following = ord(stem[-1]) + 1
-    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)  # surrogates are no characters

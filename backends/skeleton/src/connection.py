@@ -127,7 +127,7 @@ class Database:
         with self._transaction("BEGIN IMMEDIATE", name) as sql:
             yield sql
         if erase:
-            self._truncate_log(name)
+            self.truncate_log(name)
 
     @contextmanager
     def read(self, name: str) -> Iterator[sqlite3.Connection]:
@@ -138,6 +138,17 @@ class Database:
         """
         with self._transaction("BEGIN", name) as sql:
             yield sql
+
+    def truncate_log(self, name: str) -> None:
+        """Leave nothing in the write-ahead log of what was replaced or deleted.
+
+        Raises:
+            SessionUnavailableError: If the file is gone.
+        """
+        with self._lock, self._errors(name):
+            busy = self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if busy:
+            logger.warning("%s | a reader keeps the write-ahead log from being truncated, until the next change", name)
 
     def close(self) -> None:
         """Close the file."""
@@ -155,12 +166,6 @@ class Database:
                 if self._sql.in_transaction:
                     self._sql.execute("ROLLBACK")
                 raise
-
-    def _truncate_log(self, name: str) -> None:
-        with self._lock, self._errors(name):
-            busy = self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        if busy:
-            logger.warning("%s | a reader keeps the write-ahead log from being truncated, until the next change", name)
 
     @contextmanager
     def _errors(self, name: str) -> Iterator[None]:

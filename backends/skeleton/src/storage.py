@@ -7,7 +7,7 @@ import builtins
 from typing import ClassVar
 
 from ._sharing import SharedConnection, find_connection_string, find_timeout
-from ._storage import ThreadedStorage, storage_errors
+from ._storage import ThreadedStorage, end_of, storage_errors
 from .connection import DEFAULT_FILE, Database, parse
 
 
@@ -18,7 +18,7 @@ class {== class_prefix ==}Storage(ThreadedStorage):
     that have the same connection string.
     """
 
-    max_bytes: ClassVar[int] = 10**9
+    max_bytes: ClassVar[int] = 10**9 - 10**4  # the key goes into the same row
 
     def __init__(self, connection_string: str | None = None, *, timeout: float | None = None) -> None:
         """Connect to the store.
@@ -32,6 +32,7 @@ class {== class_prefix ==}Storage(ThreadedStorage):
             ValueError: If an argument is malformed.
             StorageError: If the file cannot be opened, or is no database of this package's.
         """
+        super().__init__()
         where = parse(find_connection_string(connection_string, default=DEFAULT_FILE))
         seconds = find_timeout(timeout)
         with storage_errors():
@@ -45,10 +46,11 @@ class {== class_prefix ==}Storage(ThreadedStorage):
         """Store a value, in place of any that is there."""
         # TODO(backend): store the value under its key, and see that nothing is left of the one it replaces.
         database, name = self._database.get(), f"key=<{key}>"
-        with database.read(name) as sql:
-            is_there = sql.execute("SELECT 1 FROM objects WHERE key = ?", (key,)).fetchone() is not None
-        with database.write(name, erase=is_there) as sql:
-            sql.execute("INSERT OR REPLACE INTO objects VALUES (?, ?)", (key, data))
+        with database.write(name) as sql:
+            replaced = sql.execute("DELETE FROM objects WHERE key = ?", (key,)).rowcount
+            sql.execute("INSERT INTO objects VALUES (?, ?)", (key, data))
+        if replaced:
+            database.truncate_log(name)
 
     def read_object(self, key: str) -> bytes | None:
         """Return a value, None where there is none."""
@@ -67,5 +69,5 @@ class {== class_prefix ==}Storage(ThreadedStorage):
         """Return the keys that begin with a prefix, in the order of their code points."""
         # TODO(backend): find the keys without looking at all of them. A prefix is plain text: `%` and `*` mean nothing.
         with self._database.get().read(f"prefix=<{prefix}>") as sql:
-            query = "SELECT key FROM objects WHERE key >= ? AND substr(key, 1, ?) = ? ORDER BY key"
-            return [key for (key,) in sql.execute(query, (prefix, len(prefix), prefix))]
+            query = "SELECT key FROM objects WHERE key >= ?1 AND (?2 IS NULL OR key < ?2) ORDER BY key"
+            return [key for (key,) in sql.execute(query, (prefix, end_of(prefix)))]

@@ -21,6 +21,7 @@ class {== class_prefix ==}Backend(Backend):
     conflict = True
     connection_string = True
     nonblocking = True
+    storage = True
     lists_unknown_agent = True
 
     def start(self, folder: Path) -> None:

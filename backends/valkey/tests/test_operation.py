@@ -12,6 +12,7 @@ from conformance.same import assert_same_agent
 from conformance.scripted_model import scripted_agent
 from conformance.wire import HOST, Wire
 from servers import Server, wait_for
+from strands.types.exceptions import StorageError
 from usage import assert_restored, use_everything
 
 NewServer = Callable[..., Server]

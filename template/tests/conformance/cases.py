@@ -11,6 +11,7 @@ KINDS = {
     "deletion": "needs deletion and listing, too",
     "multi_agents": "needs the methods for graphs and swarms, too",
     "lifecycle": "runs real agents through the manager, over the whole repository",
+    "storage": "needs the methods of the storage, and none of the repository",
 }
 """Kinds of record, in the order in which an author replaces their methods: `pytest -m sessions` runs the first."""
 
@@ -20,6 +21,7 @@ lacks = pytest.mark.lacks
 quick = pytest.mark.quick
 sessions, agents, messages = pytest.mark.sessions, pytest.mark.agents, pytest.mark.messages
 deletion, multi_agents, lifecycle = pytest.mark.deletion, pytest.mark.multi_agents, pytest.mark.lifecycle
+storage = pytest.mark.storage
 
 
 class Cases:

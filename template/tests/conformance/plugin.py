@@ -1,5 +1,6 @@
 """The pytest side of the kit: fixtures, which cases run, and what is printed when one fails."""
 
+import asyncio
 import contextlib
 import uuid
 from collections.abc import Callable, Generator, Iterator
@@ -213,6 +214,32 @@ def new_agent(new_manager: Callable[..., Any]) -> Callable[..., Any]:
         return scripted_agent(session_manager or new_manager(), *script, **options)
 
     return new_agent
+
+
+@pytest.fixture
+def new_storage(backend: Backend) -> Iterator[Callable[..., Any]]:
+    """Make storages with connections of their own: what they read is in the store. Before and after it is empty."""
+    with contextlib.ExitStack() as opened:
+
+        def new_storage(**options: Any) -> Any:
+            storage = backend.open_storage(**options)
+            opened.callback(close, storage)
+            return storage
+
+        asyncio.run(delete_all(new_storage()))
+        yield new_storage
+        asyncio.run(delete_all(new_storage()))
+
+
+@pytest.fixture
+def storage(new_storage: Callable[..., Any]) -> Any:
+    """The storage that writes."""
+    return new_storage()
+
+
+async def delete_all(storage: Any) -> None:
+    """Delete all that a storage holds."""
+    await asyncio.gather(*(storage.delete(key) for key in await storage.list("")))
 
 
 def close(opened: Any) -> None:
