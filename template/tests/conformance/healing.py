@@ -136,7 +136,7 @@ class Healing(Cases):
             new_agent(session_manager=manager)
         assert_same_agent(new_agent(session_manager=manager), live)
 
-    @pytest.mark.parametrize("where", ["message", "state"])
+    @pytest.mark.parametrize("where", ["message", "depth", "state"])
     @hint("Serialise before anything is written, and forget the save that cannot be: the same again would fail again.")
     def test_unstorable(self, new_agent: NewAgent, manager: Any, reopen: Reopen, where: str) -> None:
         """N11: what JSON cannot express is an error that writes nothing; once it is gone, all else is stored."""
@@ -146,6 +146,8 @@ class Healing(Cases):
         live.messages.append(user("fine"))
         if where == "message":
             live.messages.append(user({1, 2}))
+        elif where == "depth":
+            live.messages.append(user({"deep": nested(50_000)}))
         else:
             live.state._data["set"] = {1, 2}
             live.state.set("fine", 1)
@@ -153,7 +155,7 @@ class Healing(Cases):
             manager.sync_agent(live)
         after = reopen().list_messages(manager.session_id, live.agent_id)
         assert ids(after) == ids(before)
-        if where == "message":
+        if where != "state":
             del live.messages[-1]
         else:
             live.state.delete("set")
@@ -188,3 +190,11 @@ def assert_stored(live: Agent, new_agent: NewAgent, reopen: Reopen, session_id: 
     assert_same([record.to_message() for record in stored], live.messages)
     for record in stored:
         assert_same_record(reopen().read_message(session_id, live.agent_id, record.message_id), record)
+
+
+def nested(depth: int) -> list[Any]:
+    """A list in a list in a list, deeper than Python goes."""
+    made: list[Any] = []
+    for _ in range(depth):
+        made = [made]
+    return made
