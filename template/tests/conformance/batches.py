@@ -111,7 +111,7 @@ class Batches(Cases):
             {"update": [message(0, "new")]},
             {"create": [message(3, "mine")]},
         ):
-            with pytest.raises(package.SessionConflictError):
+            with pytest.raises(package.SessionConflictError, match="message_id=<1>"):
                 repository.write_log(batch(session_id, version=stored.version, next_id=3, **change))
         assert reopen().read_log(session_id, AGENT_ID) == stored
 
@@ -141,7 +141,7 @@ class Batches(Cases):
         "Only an append may go on under the version that it was read at. Every other batch gives the agent a new one."
     )
     def test_append_that_is_not_the_same(self, repository: Any, reopen: Reopen, session_id: str) -> None:
-        """J3: a batch that appends other messages under the same ids is no repeat: it is refused."""
+        """J3: a batch that appends other messages under the same ids, or does more, is no repeat: it is refused."""
         create(repository, session_id)
         version = reopen().read_log(session_id, AGENT_ID).version
         mine = batch(session_id, create=[message(0), message(1)], version=version, new_version=version)
@@ -149,6 +149,9 @@ class Batches(Cases):
         for other in ([message(0), message(1, "other")], [message(0)], [message(0), message(1), message(2)]):
             with pytest.raises(package.SessionConflictError):
                 repository.write_log(replace(mine, create=other))
+        with pytest.raises(package.SessionConflictError):
+            repository.write_log(replace(mine, agent=agent(state={"a": 1}), new_version="v2"))
+        assert_same_record(reopen().read_agent(session_id, AGENT_ID), agent())
         assert texts(reopen().list_messages(session_id, AGENT_ID)) == ["text 0", "text 1"]
 
     @requires("atomic_batch")
