@@ -15,6 +15,8 @@ import pytest
 from conformance.concurrency import in_threads
 from conformance.package import SessionManager, SessionRepository, SessionUnavailableError
 from conformance.records import session
+from conformance.same import assert_same_agent
+from conformance.scripted_model import scripted_agent
 from psycopg.conninfo import make_conninfo
 from sources import by_pool
 from usage import use_everything
@@ -137,6 +139,29 @@ def test_repeated_in_part(backend: Any, empty: dict[str, Any]) -> None:
         assert backend.connection.execute(tables, [schema]).fetchall() == [("messages",)]
         backend.connection.execute(f'DROP TABLE "{schema}".messages'.encode())
         assert repository.setup() == ALL
+
+
+def test_update_from_version_1(backend: Any, made: dict[str, Any], schema: str) -> None:
+    """Tables of version 1, with sessions in them, get what version 2 has, once; the sessions stay, and go on."""
+    with SessionManager("s", **made) as manager:
+        live = scripted_agent(manager)
+        live("one")
+        name = f'"{made["schema"]}"'
+        undo = f"DROP TABLE {name}.objects; DELETE FROM {name}.migrations WHERE version > 1"
+        backend.connection.execute(undo.encode())
+        with pytest.raises(SessionUnavailableError, match=how_to_set_up(made["schema"])):
+            SessionManager("s", **made)
+        with SessionRepository(**made) as repository:
+            assert repository.setup() == ALL[1:]
+            assert repository.setup() == []
+        live("two")
+    with SessionManager("s", **made) as manager:
+        restored = scripted_agent(manager)
+        assert_same_agent(restored, live)
+        assert len(restored.messages) == 4
+    tables = [backend.connection.execute(SHAPE, [name]).fetchall() for name in (made["schema"], schema)]
+    assert tables[0] == tables[1]
+    use_everything(**made)
 
 
 def how_to_set_up(schema: str) -> str:
