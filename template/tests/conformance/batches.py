@@ -50,6 +50,17 @@ class Batches(Cases):
         assert again.read_log(session_id, AGENT_ID).version == second.new_version
 
     @requires("atomic_batch")
+    @hint("A store answers with so many records at a time, and a script takes so many values: fetch them in portions.")
+    def test_long_conversation(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """P1: 10,000 messages, appended by 100 batches, come back by one restore: all of them, in order."""
+        create(repository, session_id)
+        version = repository.read_log(session_id, AGENT_ID).version
+        for first in range(0, 10_000, 100):
+            new = [message(number) for number in range(first, first + 100)]
+            repository.write_log(batch(session_id, create=new, version=version, new_version=version, next_id=first))
+        assert ids(reopen().read_log(session_id, AGENT_ID).messages) == list(range(10_000))
+
+    @requires("atomic_batch")
     @pytest.mark.parametrize("fault", ["taken id", "missing message", "stale version", "missing agent"])
     @hint("One transaction, one script, one request: a batch of which a part cannot be written leaves nothing.")
     def test_all_or_nothing(self, repository: Any, reopen: Reopen, session_id: str, fault: str) -> None:
