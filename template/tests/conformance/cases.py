@@ -24,12 +24,18 @@ deletion, multi_agents, lifecycle = pytest.mark.deletion, pytest.mark.multi_agen
 storage = pytest.mark.storage
 
 
+CASES: dict[type["Cases"], dict[str, Any]] = {}
+"""The cases of each group, as they were when it was defined: what replaces or removes one later is noticed."""
+
+
 class Cases:
     """A group of cases. A backend inherits it and adds nothing: the cases are the same for every backend."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse a subclass that replaces a case."""
+        """Take note of a group, and refuse a subclass that replaces a case of it."""
         super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith(f"{__package__}."):
+            CASES[cls] = {name: case for name, case in vars(cls).items() if name.startswith("test_")}
         inherited = {name for base in cls.__mro__[1:] for name in vars(base) if name.startswith("test_")}
         replaced = sorted(inherited & vars(cls).keys())
         if replaced:
