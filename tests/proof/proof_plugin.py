@@ -42,7 +42,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """Leave out all cases that no mistake names, and the kit's objections to that."""
+    """Leave out all cases that no mistake names. (The kit objects to that, unless `-k` is on the command line.)"""
     yield
     items[:] = [item for item in items if hasattr(item, "callspec") and "code" in item.callspec.params]
 

@@ -31,7 +31,7 @@ def run(render: Render, tmp_path: Path) -> Run:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         environment["PYTHONPATH"] = os.pathsep.join([str(repository / "src"), str(HERE)])
         environment |= {"PROOF_MISTAKES": file, "PROOF_OUTCOMES": str(tmp_path / "outcomes.json")}
-        options = ["-p", "proof_plugin", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=short", "-q"]
+        options = ["-p", "proof_plugin", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=short", "-q", "-k", "test_"]
         ran = subprocess.run(
             [sys.executable, "-m", "pytest", *options, "tests/test_conformance.py"],
             cwd=repository,
