@@ -61,6 +61,27 @@ class Batches(Cases):
         assert ids(reopen().read_log(session_id, AGENT_ID).messages) == list(range(10_000))
 
     @requires("atomic_batch")
+    @hint("Ids and versions are those of one agent in one session: a condition that names one of the two is too weak.")
+    def test_logs_are_independent(self, repository: Any, reopen: Reopen, new_session_id: Callable[..., str]) -> None:
+        """H6: batches for two agents in each of two sessions, with the same ids and versions, keep to their own."""
+        places = [(session_id, name) for session_id in (new_session_id(), new_session_id()) for name in ("a", "b")]
+        for session_id, _ in places[::2]:
+            repository.create_session(session(session_id))
+        for length, (session_id, name) in enumerate(places, 1):
+            old = [message(number, f"{length}") for number in range(length)]
+            values = {"agent_id": name, "create": old, "agent": agent(name), "new_version": "v1"}
+            repository.write_log(batch(session_id, **values))
+        for length, (session_id, name) in enumerate(places, 1):
+            new, changed = [message(length, f"new {length}")], [message(0, f"changed {length}")]
+            values = {"agent_id": name, "create": new, "update": changed, "version": "v1", "new_version": "v2"}
+            values |= {"agent": agent(name, state={"length": length}), "next_id": length}
+            repository.write_log(batch(session_id, **values))
+        for length, (session_id, name) in enumerate(places, 1):
+            stored = reopen().read_log(session_id, name)
+            assert texts(stored.messages) == [f"changed {length}", *[f"{length}"] * (length - 1), f"new {length}"]
+            assert (stored.next_id, stored.agent.state) == (length + 1, {"length": length})
+
+    @requires("atomic_batch")
     @pytest.mark.parametrize("fault", ["taken id", "missing message", "stale version", "missing agent"])
     @hint("One transaction, one script, one request: a batch of which a part cannot be written leaves nothing.")
     def test_all_or_nothing(self, repository: Any, reopen: Reopen, session_id: str, fault: str) -> None:
