@@ -224,12 +224,12 @@ class ExactRestore(Cases):
 
         def drop(event: BeforeModelCallEvent) -> None:
             if len(event.agent.messages) == 5:
-                del event.agent.messages[:-1]
+                del event.agent.messages[1:-1]
 
         live = new_agent(session_manager=manager, hooks=[drop])
         for prompt in ("one", "two", "three"):
             live(prompt)
-        assert len(live.messages) == 2
+        assert len(live.messages) == 3
         assert_same_agent(new_agent(), live)
 
     @hint("The merged message has the tracking id of the one that it replaces, and its record.")
