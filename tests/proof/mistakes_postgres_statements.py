@@ -1,0 +1,228 @@
+"""Mistakes in SQL: each removes or changes a clause of a statement, and with it a promise."""
+
+from __future__ import annotations
+
+from doubles import Edit, Mistake
+
+ALIVE = "(s.expires_at > now()) IS NOT FALSE"
+OF_AGENT = "WHERE session_id = %(session_id)s AND agent_id = %(agent_id)s"
+NEXT_ID = f"(SELECT coalesce(max(message_id) + 1, 0) FROM {{schema}}.messages {OF_AGENT})"
+
+MISTAKES = [
+    # Sessions
+    Mistake(
+        "a session is inserted over the one that is there",
+        ["Lifecycle.test_second_session_is_refused"],
+        "DID NOT RAISE",
+        [
+            Edit(
+                "statements.CREATE_SESSION",
+                "ON CONFLICT DO NOTHING",
+                "ON CONFLICT (session_id) DO UPDATE SET updated_at = now()",
+            )
+        ],
+    ),
+    Mistake(
+        "an expired session stays in the way of a new one",
+        ["Expiry.test_expired_session"],
+        "SessionConflictError",
+        [Edit("statements.CREATE_SESSION", "AND expires_at <= now()", "AND false")],
+    ),
+    Mistake(
+        "a session is deleted with all whose ids begin like its own",
+        ["Survival.test_deletion_reaches_no_further", "Identifiers.test_deletion_among_similar_sessions"],
+        "does not exist",
+        [
+            Edit(
+                "statements.DELETE_SESSION",
+                f"s.session_id = %(session_id)s RETURNING {ALIVE}",
+                "starts_with(s.session_id, %(session_id)s) RETURNING true",
+            )
+        ],
+    ),
+    Mistake(
+        "sessions are listed by a pattern",
+        ["Identifiers.test_list_by_hostile_prefix"],
+        "prefix ",
+        [
+            Edit(
+                "statements.LIST_SESSIONS",
+                "s.session_id >= %(prefix)s AND s.session_id > %(after)s AND starts_with(s.session_id, %(prefix)s)",
+                "s.session_id > %(after)s AND s.session_id LIKE %(prefix)s || '%%'",
+            )
+        ],
+    ),
+    # A save
+    Mistake(
+        "a statement does not look whether the agent was changed by another writer",
+        ["Batches.test_all_or_nothing", "Survival.test_second_writer"],
+        "DID NOT RAISE",
+        [Edit("statements._UNCHANGED", " AND version = %(version)s", "")],
+    ),
+    Mistake(
+        "that no id is taken is left to the primary key",
+        ["Batches.test_message_of_another_writer"],
+        "DID NOT RAISE",
+        [Edit("statements._UNCHANGED", f" AND %(next_id)s = {NEXT_ID}", "")],
+    ),
+    Mistake(
+        "a statement appends behind a gap",
+        ["Batches.test_store_that_fell_back"],
+        "DID NOT RAISE",
+        [Edit("statements._UNCHANGED", f"%(next_id)s = {NEXT_ID}", f"%(next_id)s >= {NEXT_ID}")],
+    ),
+    Mistake(
+        "the next id is counted over all agents",
+        ["Batches.test_logs_are_independent"],
+        "SessionConflictError",
+        [Edit("statements._UNCHANGED", f"{{schema}}.messages {OF_AGENT}", "{schema}.messages")],
+    ),
+    Mistake(
+        "the first message of an agent has nothing to be counted from",
+        ["Batches.test_append_that_is_not_the_same", "Batches.test_long_conversation"],
+        "SessionConflictError",
+        [Edit("statements._UNCHANGED", "coalesce(max(message_id) + 1, 0)", "max(message_id) + 1")],
+    ),
+    Mistake(
+        "messages are inserted whether or not the rest takes place",
+        ["Batches.test_all_or_nothing"],
+        "==",
+        [Edit("statements._INSERT_MESSAGES", "FROM written, unnest", "FROM unnest")],
+    ),
+    Mistake(
+        "messages are replaced whether or not the rest takes place",
+        ["Batches.test_message_of_another_writer", "Batches.test_store_that_fell_back"],
+        "==",
+        [Edit("statements._REPLACE_MESSAGES", "FROM written, unnest", "FROM unnest")],
+    ),
+    Mistake(
+        "nobody counts how many messages were replaced",
+        ["Batches.test_all_or_nothing"],
+        "DID NOT RAISE",
+        [Edit("statements._ALL_REPLACED", "(count(*) = 0", "(true")],
+    ),
+    Mistake(
+        "the messages of all agents are replaced",
+        ["Batches.test_logs_are_independent"],
+        "SessionNotFoundError",
+        [Edit("statements._REPLACE_MESSAGES", " AND m.agent_id = %(agent_id)s", "")],
+    ),
+    # Single methods
+    Mistake(
+        "a message is inserted over the one that is there",
+        ["Lifecycle.test_second_message_is_refused"],
+        "DID NOT RAISE",
+        [
+            Edit(
+                "statements.CREATE_MESSAGE",
+                "ON CONFLICT DO NOTHING",
+                "ON CONFLICT (session_id, agent_id, message_id) DO UPDATE SET message = excluded.message",
+            )
+        ],
+    ),
+    Mistake(
+        "an update replaces all messages of the agent",
+        ["Redaction.test_earlier_message"],
+        "[redacted]",
+        [Edit("statements.UPDATE_MESSAGE", " AND m.message_id = i.id", "")],
+    ),
+    Mistake(
+        "an update of a message leaves the agent's version as it was",
+        ["Batches.test_version_of_single_methods"],
+        "DID NOT RAISE",
+        [Edit("statements.UPDATE_MESSAGE", "SET version = %(new_version)s", "SET version = version")],
+    ),
+    Mistake(
+        "an update replaces the message, and not what stands for it when it is redacted",
+        ["Redaction.test_redacted_message_is_read"],
+        "redact",
+        [
+            Edit(
+                "statements.UPDATE_MESSAGE",
+                "(message, message_raw, redact_message, redact_message_raw, updated_at, updated_at_raw)\n"
+                "    = (i.a, i.b, i.c, i.d, i.g, i.h)",
+                "(message, message_raw, updated_at, updated_at_raw) = (i.a, i.b, i.g, i.h)",
+            )
+        ],
+    ),
+    # Reading
+    Mistake(
+        "messages are listed by when they were created",
+        ["Order.test_order_ignores_time"],
+        "==",
+        [Edit("statements.LIST_MESSAGES", "ORDER BY message_id", "ORDER BY m.created_at")],
+    ),
+    Mistake(
+        "messages are listed from the id that the offset says",
+        ["Order.test_offset_counts_messages"],
+        "==",
+        [
+            Edit(
+                "statements.LIST_MESSAGES",
+                "message_id >= %(first)s",
+                "message_id >= %(first)s + coalesce(%(offset)s::bigint, 0)",
+            ),
+            Edit("statements.LIST_MESSAGES", " OFFSET %(offset)s", ""),
+        ],
+    ),
+    Mistake(
+        "a restore includes the end of each range",
+        ["Batches.test_log_is_what_a_restore_needs"],
+        "==",
+        [Edit("statements.RESTORE", "m.message_id < coalesce(", "m.message_id <= coalesce(")],
+    ),
+    Mistake(
+        "a restore takes the messages of all agents",
+        ["Batches.test_logs_are_independent"],
+        "==",
+        [Edit("statements.RESTORE", " AND m.agent_id = %(agent_id)s", "")],
+    ),
+    Mistake(
+        "a restore leaves out as many messages as it should, and not the oldest",
+        ["Interoperability.test_stock_manager_and_window"],
+        "agent['messages']",
+        [Edit("statements.RESTORE", "ORDER BY m.message_id OFFSET", "ORDER BY m.message_id DESC OFFSET")],
+    ),
+    Mistake(
+        "a save goes to every agent that has the version",
+        ["Batches.test_logs_are_independent"],
+        "SessionConflictError",
+        [
+            Edit(
+                "statements._UNCHANGED",
+                "session_id = %(session_id)s AND agent_id = %(agent_id)s AND version",
+                "version",
+            )
+        ],
+    ),
+    Mistake(
+        "an expired session can be written to",
+        ["Expiry.test_expired_under_an_agent"],
+        "DID NOT RAISE",
+        [Edit("statements._UNCHANGED", f" AND {ALIVE}", "")],
+    ),
+    Mistake(
+        "an agent can be created in an expired session",
+        ["Expiry.test_expired_session"],
+        "DID NOT RAISE",
+        [Edit("statements._INSERT_AGENT", f" AND {ALIVE}", "")],
+    ),
+    Mistake(
+        "a graph is inserted over the one that is there",
+        ["MultiAgents.test_second_graph_is_refused"],
+        "DID NOT RAISE",
+        [
+            Edit(
+                "statements.CREATE_MULTI_AGENT",
+                "ON CONFLICT DO NOTHING",
+                "ON CONFLICT (session_id, multi_agent_id) DO UPDATE SET state = excluded.state",
+            )
+        ],
+    ),
+    Mistake(
+        "the agents of an expired session are still listed",
+        ["Expiry.test_expired_session"],
+        "list_agents",
+        [Edit("statements.LIST_AGENTS", f" AND {ALIVE}", "")],
+    ),
+]
