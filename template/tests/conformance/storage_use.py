@@ -125,7 +125,7 @@ class StorageInUse(Cases):
             calls = {"write": lambda: view.write("b", b"new"), "delete": lambda: view.delete("b"), "list": view.list}
             call = asyncio.create_task(calls[later]())
             await asyncio.wait({call}, timeout=0.2)
-            await storage.write("another", b"does not wait")
+            await asyncio.wait_for(storage.write("another", b"does not wait"), 5)
             proceed.set()
             return await call
 
