@@ -27,7 +27,13 @@ class {== class_prefix ==}Backend(Backend):
     def start(self, folder: Path) -> None:
         """Choose the file."""
         self.path = folder / "sessions.db"
+        # Open until the end: by closing it, this process would give up the locks of all its connections to the file.
+        self.file = self.path.open("a+b", buffering=0)
         self.numbers = itertools.count(20)
+
+    def stop(self) -> None:
+        """Close the file."""
+        self.file.close()
 
     def options(self) -> dict[str, Any]:
         """Reach the file by a connection of its own: those with the same time-out share one."""
@@ -43,8 +49,9 @@ class {== class_prefix ==}Backend(Backend):
 
     def dump(self) -> bytes:
         """Read the file and its write-ahead log: what SQLite leaves in them is at rest as well."""
-        files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
-        return b"".join(file.read_bytes() for file in files if file.exists())
+        self.file.seek(0)
+        log = self.path.with_name(f"{self.path.name}-wal")
+        return self.file.read() + (log.read_bytes() if log.exists() else b"")
 
     def rewrite(self, session_id: str, agent_id: str, message_id: int, change: Callable[[str], str]) -> None:
         """Change a message's record."""
