@@ -162,6 +162,17 @@ class Healing(Cases):
         live("two")
         assert_stored(live, new_agent, reopen, manager.session_id)
 
+    @hint("The record of a new agent names no message: it may be stored before they are.")
+    def test_new_agent_in_part(self, new_agent: NewAgent, new_manager: NewManager) -> None:
+        """N11: a new agent of which only the record was stored can be built again."""
+        manager: Any = new_manager()
+        use_single_methods(manager.session_repository)
+        with failing(manager.session_repository, "create_message"), pytest.raises(SessionException):
+            new_agent(session_manager=manager, messages=[user("one")])
+        live = new_agent()
+        live("two")
+        assert_same_agent(new_agent(), live)
+
     @hint("The messages before the one that failed are part of the same save: nothing is acknowledged in between.")
     def test_failure_within_a_turn(self, new_agent: NewAgent, manager: Any, reopen: Reopen) -> None:
         """N11: the connection breaks in the middle of a turn and comes back: the turn's end stores all of it."""
