@@ -59,7 +59,7 @@ MISTAKES = [
         "the next id goes up by one with each message, whatever its id",
         ["Order.test_offset_counts_messages", "Order.test_largest_message_id"],
         "==",
-        [Edit("scripts.APPEND", "string.format('%.0f', id + 1)", "next + 1")],
+        [Edit("scripts.APPEND", "':next', id + 1)", "':next', next + 1)")],
     ),
     Mistake(
         "a message that is appended again is another message with its id",
