@@ -59,6 +59,19 @@ def test_lost_reply(new_server: NewServer, write: str) -> None:
         assert not wire.loses_reply, "no reply was lost"
 
 
+def test_lost_reply_about_somebody_elses_hash(new_server: NewServer) -> None:
+    """A deletion that is repeated leaves a hash alone that is no session, as the first request did."""
+    server = new_server()
+    use_everything(connection_string=server.url)
+    server.client().hset("session:t", "theirs", "1")
+    with Wire(HOST, server.port) as wire, SessionRepository(f"valkey://{HOST}:{wire.port}") as repository:
+        repository.read_session("t")
+        wire.lose_reply()
+        repository.delete_session("t")
+        assert not wire.loses_reply, "no reply was lost"
+    assert server.client().hgetall("session:t") == {b"theirs": b"1"}
+
+
 def test_lost_reply_in_a_turn(new_server: NewServer) -> None:
     """The replies to all saves of a conversation are lost, after they were executed: it is stored once."""
     server = new_server()
