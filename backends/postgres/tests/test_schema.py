@@ -243,13 +243,16 @@ def test_newer_for_a_repository(backend: Any, made: dict[str, Any], number: int)
 
 def test_newer(backend: Any, made: dict[str, Any]) -> None:
     """Where a newer version made the tables, the manager says to upgrade, and so does setup, which changes nothing."""
-    backend.connection.execute(f'INSERT INTO "{made["schema"]}".migrations VALUES (99)'.encode())
-    for auto_create in (True, False):
-        with pytest.raises(SessionUnavailableError, match=r"session_id=<s>.*99.*upgrade the package"):
-            SessionManager("s", auto_create=auto_create, **made)
+    sessions = f'"{made["schema"]}".sessions'
+    insert = f"INSERT INTO {sessions} (session_id, session_type, expires_at) VALUES ('expired', 'AGENT', now())"
+    backend.connection.execute(f'INSERT INTO "{made["schema"]}".migrations VALUES (99); {insert}'.encode())
+    for session_id in ("s", "expired"):
+        for auto_create in (True, False):
+            with pytest.raises(SessionUnavailableError, match=f"session_id=<{session_id}>.*99.*upgrade the package"):
+                SessionManager(session_id, auto_create=auto_create, **made)
     with SessionRepository(**made) as repository, pytest.raises(SessionUnavailableError, match="upgrade the package"):
         repository.setup()
-    assert backend.connection.execute(f'SELECT FROM "{made["schema"]}".sessions'.encode()).fetchall() == []
+    assert backend.connection.execute(f"SELECT session_id FROM {sessions}".encode()).fetchall() == [("expired",)]
 
 
 def test_role_without_ddl(backend: Any, request: pytest.FixtureRequest, made: dict[str, Any], role: str) -> None:
