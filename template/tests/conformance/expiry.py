@@ -73,7 +73,8 @@ class Expiry(Cases):
         """I4: a session expires while another one is written to: then no method finds it, and it can begin anew."""
         repository, again = reopen(ttl=1), reopen()
         unused, expiring, other = (new_session_id() for _ in range(3))
-        for session_id in (unused, expiring, other):
+        repository.create_session(session(unused))
+        for session_id in (expiring, other):
             fill(backend, repository, session_id)
         end = time.monotonic() + LONG
         while again.read_session(expiring) is not None:
