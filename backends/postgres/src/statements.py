@@ -220,3 +220,13 @@ READ_OBJECT = "SELECT data FROM {schema}.objects WHERE key = %(key)s"
 DELETE_OBJECT = "DELETE FROM {schema}.objects WHERE key = %(key)s RETURNING 1"
 LIST_OBJECTS = """
 SELECT key FROM {schema}.objects WHERE key >= %(first)s AND (%(end)s::text IS NULL OR key < %(end)s) ORDER BY key"""
+# A key counts with its words, without the ending of its last segment and without the namespace.
+SEARCH_OBJECTS = """
+WITH asked AS (SELECT replace(plainto_tsquery(%(words)s)::text, '&', '|')::tsquery AS query),
+ranked AS (
+  SELECT key, ts_rank(words, query)::float8 AS score
+  FROM asked, {schema}.objects o, LATERAL (SELECT {schema}.object_words(
+      translate(regexp_replace(substr(o.key, %(start)s), '[.][^./]*$', ''), '/._-', '    '), o.data) AS words) AS w
+  WHERE key >= %(first)s AND (%(end)s::text IS NULL OR key < %(end)s) AND words @@ query
+)
+SELECT key, score, data FROM ranked JOIN {schema}.objects USING (key) ORDER BY score DESC, key"""

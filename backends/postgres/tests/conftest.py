@@ -30,6 +30,7 @@ class {== class_prefix ==}Backend(Backend):
     connection_string = True
     nonblocking = True
     storage = True
+    search = True
     round_trips = True
     ttl = True
     prefix = True

@@ -147,8 +147,9 @@ def test_update_from_version_1(backend: Any, made: dict[str, Any], schema: str) 
         live = scripted_agent(manager)
         live("one")
         name = f'"{made["schema"]}"'
-        undo = f"DROP TABLE {name}.objects; DELETE FROM {name}.migrations WHERE version > 1"
-        backend.connection.execute(undo.encode())
+        remove = ("DROP TABLE {}.objects", "DROP FUNCTION {}.object_words", "DELETE FROM {}.migrations WHERE version > 1")
+        for undo in remove:
+            backend.connection.execute(undo.format(name).encode())
         with pytest.raises(SessionUnavailableError, match=how_to_set_up(made["schema"])):
             SessionManager("s", **made)
         with SessionRepository(**made) as repository:

@@ -88,3 +88,11 @@ def test_listing_is_a_range(backend: Any, new_storage: Any) -> None:
     assert "Index Only Scan using objects_pkey" in plan
     assert "Index Cond: ((key >= 'session/s70'::text) AND (key < 'session/s71'::text))" in plan
     assert "Sort" not in plan
+
+
+def test_no_samples(backend: Any, new_storage: Any) -> None:
+    """Statistics keep samples of keys and none of values: of one that was replaced nothing would go there."""
+    write(new_storage(), *(f"{number}" for number in range(50)))
+    backend.connection.execute(f"ANALYZE {backend.schema}.objects".encode())
+    columns = "SELECT attname FROM pg_stats WHERE schemaname = %s AND tablename = 'objects' ORDER BY 1"
+    assert backend.connection.execute(columns, [backend.schema]).fetchall() == [("key",), ("updated_at",)]

@@ -46,7 +46,7 @@ class Backend:
     storage: bool = False
     """Strands' unified Storage on the same datastore, reached by the same `options`."""
     search: bool = False
-    """Storage with a search of its own."""
+    """The storage's `search` is the backend's own: in the store, not by the SDK's reading of every value."""
 
     # Exactness: False where the datastore cannot hold such a value. Then the write must be refused, never altered.
     stores_nul: bool = True

@@ -260,6 +260,59 @@ class UnifiedStorage(Cases):
             assert len(found) == (3 if one is storage else 2)
 
     @quick
+    @requires("storage")
+    @requires("search")
+    @hint("What has more of the words, or is shorter, comes first. A question is words, of which any may be found.")
+    def test_search(self, storage: Any, new_storage: NewStorage) -> None:
+        """M14: a search finds keys and values with any of its words, the best first, and those of a namespace alone."""
+        found = {
+            "notes/cars.md": b"A bicycle is no car: it has two wheels, and no roof.",
+            "notes/bicycles.md": "Ada rides a red bicycle through M\u00fcnchen.".encode(),
+            "notes/weather.md": b"Rain.",
+            "notes/bicycle/empty": b"",
+            "other/bicycle.md": b"a bicycle elsewhere",
+        }
+        for key, value in found.items():
+            asyncio.run(storage.write(key, value))
+        notes = new_storage().namespace("notes")
+        results = asyncio.run(notes.search("Who rides the RED bicycle?"))
+        assert results[0].key == "bicycles.md"
+        assert sorted(one.key for one in results) == ["bicycle/empty", "bicycles.md", "cars.md"]
+        assert [one.score for one in results] == sorted((one.score for one in results), reverse=True)
+        for one in results:
+            assert one.data in (None, found[f"notes/{one.key}"])
+        assert [one.key for one in asyncio.run(notes.search("m\u00fcnchen"))] == ["bicycles.md"]
+        assert [one.key for one in asyncio.run(notes.search("weather"))] == ["weather.md"], "the key counts as well"
+        assert asyncio.run(notes.search("notes")) == [], "the namespace does not"
+        assert len(asyncio.run(new_storage().search("bicycle"))) == 4
+        assert asyncio.run(new_storage().namespace("note").search("bicycle")) == []
+
+    @quick
+    @requires("storage")
+    @requires("search")
+    @hint("A query is text of a user's or of a model's: take the words out of it, and nothing else.")
+    def test_search_for_operators(self, storage: Any) -> None:
+        """M14: no query is an error: empty, of stop words, with operators, quotes, NUL or half a surrogate pair."""
+        asyncio.run(storage.write("a", b"needle"))
+        for query in ("", " ", "?!", "the", "&", "!", "a | !", "(", "'", "''", "\\", ":*", "%", "x" * 100_000):
+            assert asyncio.run(storage.search(query)) == [], repr(query)
+        for query in ("needle &", "\x00needle\x00", "\ud800 needle", "!needle", "needle:*", "'needle'", "hay|needle"):
+            assert [one.key for one in asyncio.run(storage.search(query))] == ["a"], repr(query)
+
+    @quick
+    @requires("storage")
+    @requires("search")
+    @hint("One value that is no text must not make a search of the others fail. Convert each by itself.")
+    def test_search_among_other_values(self, storage: Any) -> None:
+        """M14: values that are no text, or very long, do not keep a search from finding others."""
+        values = [EVERY_BYTE, b"\xff\xfe", b"\x00", b"", b"a\x00b", os.urandom(10_000), b"x" * 3 * MIB, b"\xed\xa0\x80"]
+        values += [" ".join(f"w{number:x}" for number in range(300_000)).encode(), "\u4e2d\u00e9 ".encode() * 200_000]
+        for number, value in enumerate(values):
+            asyncio.run(storage.write(f"{number}", value))
+        asyncio.run(storage.write("a", b"needle"))
+        assert [one.key for one in asyncio.run(storage.search("needle"))] == ["a"]
+
+    @quick
     @lacks("storage")
     @hint("Declare storage in tests/conftest.py, or remove the class and its export: silence would pass for success.")
     def test_no_storage(self, backend: Backend) -> None:
