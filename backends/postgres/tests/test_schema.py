@@ -147,8 +147,8 @@ def test_update_from_version_1(backend: Any, made: dict[str, Any], schema: str) 
         live = scripted_agent(manager)
         live("one")
         name = f'"{made["schema"]}"'
-        remove = ("DROP TABLE {}.objects", "DROP FUNCTION {}.object_words", "DELETE FROM {}.migrations WHERE version > 1")
-        for undo in remove:
+        drop = ("DROP TABLE {}.objects", "DROP FUNCTION {}.object_words")
+        for undo in (*drop, "DELETE FROM {}.migrations WHERE version > 1"):
             backend.connection.execute(undo.format(name).encode())
         with pytest.raises(SessionUnavailableError, match=how_to_set_up(made["schema"])):
             SessionManager("s", **made)
