@@ -97,9 +97,9 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def conformance(session: nox.Session) -> None:
-    """Run the conformance kit alone; `nox -s conformance -- -k redaction` runs a part of it."""
+    """Run the kit alone and write conformance.md; `nox -s conformance -- -k redaction` runs a part of it."""
     session.install("-e", ".[dev]")
-    session.run("pytest", "tests/test_conformance.py", *session.posargs)
+    session.run("pytest", "tests/test_conformance.py", "--conformance-report", "conformance.md", *session.posargs)
 
 
 @nox.session

@@ -3,7 +3,7 @@
 import itertools
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ class PostgresBackend(Backend):
     conflict = True
     connection_string = True
     nonblocking = True
+    storage = True
+    search = True
     round_trips = True
     ttl = True
     prefix = True
@@ -61,6 +63,7 @@ class PostgresBackend(Backend):
     def connect(self) -> None:
         """Connect to the server, for what the tests do with it themselves."""
         self.connection = psycopg.connect(self.url, autocommit=True)
+        self.connection.execute("SET bytea_output = escape")  # so that text in bytes is text in a dump
 
     def halt(self) -> None:
         """Let the server crash."""
@@ -130,6 +133,15 @@ class PostgresBackend(Backend):
 def schema(backend: Any) -> str:
     """The schema of the tests."""
     return str(backend.schema)
+
+
+@pytest.fixture
+def role(backend: Any) -> Iterator[str]:
+    """A role that may do nothing but log in."""
+    name = f"test_{uuid.uuid4().hex}"
+    backend.connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'".encode())
+    yield name
+    backend.connection.execute(f"DROP OWNED BY {name}; DROP ROLE {name}".encode())
 
 
 def pytest_conformance_backend() -> Backend:

@@ -1,6 +1,7 @@
 """Pools and engines of the caller's: which are taken, and how they are given back. This file is yours."""
 
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,12 +11,17 @@ import psycopg_pool
 import pytest
 import sqlalchemy
 from conformance.package import SessionManager, SessionRepository, SessionUnavailableError
+from psycopg import pq
+from psycopg.adapt import Loader
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
-from servers import wait_for
+from psycopg.types.string import StrDumper
+from servers import free_port, wait_for
 from sources import by_engine, by_pool, engine_url, session_state
 from sqlalchemy.ext.asyncio import create_async_engine
 from usage import use_everything
 
+POOL_VERSION = tuple(int(part) for part in psycopg_pool.__version__.split(".")[:2])
 VERSION = tuple(int(part) for part in sqlalchemy.__version__.split(".")[:2])
 DRIVERS = ["postgresql+psycopg", *(["postgresql"] if VERSION >= (2, 1) else [])]
 
@@ -172,6 +178,84 @@ def test_busy_pool(backend: Any, schema: str) -> None:
         with options["pool"].connection(), pytest.raises(SessionUnavailableError, match="session_id=<s>"):
             used.read_session("s")
         assert used.read_session("s") is None
+
+
+def test_time_out_of_a_pool(backend: Any, schema: str) -> None:
+    """The time-out of a caller's pool is the pool's own."""
+    with (
+        by_pool(backend.url, max_size=1, timeout=0.2) as options,
+        SessionRepository(**options, schema=schema, timeout=1000) as used,
+        options["pool"].connection(),
+        pytest.raises(SessionUnavailableError, match=r"session_id=<s>.*0\.2 seconds"),
+    ):
+        used.read_session("s")
+
+
+class Login(psycopg.Connection[Any]):
+    """Connections that log in by themselves."""
+
+    url: str
+
+    @classmethod
+    def connect(cls, conninfo: str = "", **options: Any) -> Any:
+        """Connect, wherever the caller points to."""
+        return super().connect(cls.url, **options)
+
+
+@pytest.mark.parametrize("kind", ["limited role", "connection class", "callable"])
+def test_pool_that_is_busy_for_long(backend: Any, schema: str, role: str, kind: str) -> None:
+    """A pool that is busy is waited for, however it connects, and without more connections than it may have."""
+    backend.connection.execute(f"ALTER ROLE {role} SUPERUSER CONNECTION LIMIT 1".encode())
+    url = make_conninfo(backend.url, user=role, password=role)
+    limited = type("Limited", (Login,), {"url": url})
+    settings: dict[str, dict[str, Any]] = {
+        "limited role": {"conninfo": url},
+        "connection class": {"conninfo": "", "connection_class": limited},
+        "callable": {"conninfo": (lambda: url) if POOL_VERSION >= (3, 3) else url},
+    }
+    arguments = {"conninfo": url, "min_size": 1, "max_size": 1, "open": True} | settings[kind]
+    with psycopg_pool.ConnectionPool(**arguments) as pool, SessionRepository(pool=pool, schema=schema) as used:
+        lent = pool.getconn()
+        threading.Timer(3, lambda: pool.putconn(lent)).start()
+        assert used.read_session("s") is None
+
+
+def test_pool_that_cannot_connect(backend: Any, schema: str) -> None:
+    """A pool that cannot connect is an error that says why, however it is told where to."""
+    nowhere = make_conninfo(backend.url, port=free_port())
+    for conninfo in (nowhere, (lambda: nowhere) if POOL_VERSION >= (3, 3) else nowhere):
+        with (
+            psycopg_pool.ConnectionPool(conninfo, min_size=0, max_size=1, open=True) as pool,
+            SessionRepository(pool=pool, schema=schema) as used,
+            pytest.raises(SessionUnavailableError, match=r"session_id=<s>.*refused"),
+        ):
+            used.read_session("s")
+
+
+def use_dumpers_of_the_caller(connection: "psycopg.Connection[Any]") -> None:
+    """Convert values in another way than psycopg does by itself."""
+
+    class Shouting(StrDumper):
+        def dump(self, obj: Any) -> Any:
+            return super().dump(obj.upper())
+
+    class Spelled(Loader):
+        format = pq.Format.BINARY
+
+        def load(self, data: Any) -> str:
+            return "spelled"
+
+    connection.adapters.register_dumper(str, Shouting)
+    for name in ("timestamp", "timestamptz", "text", "int8", "bool"):
+        connection.adapters.register_loader(name, Spelled)
+
+
+def test_adapters_of_the_caller(backend: Any, schema: str) -> None:
+    """How a caller's connections convert values is the caller's own matter."""
+    with by_pool(backend.url, max_size=1, configure=use_dumpers_of_the_caller) as options:
+        use_everything(**options, schema=schema)
+        with options["pool"].connection() as connection:
+            assert connection.execute("SELECT %s", ["quiet"]).fetchone() == ("QUIET",)
 
 
 def test_busy_engine(backend: Any, schema: str) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from conformance.package import SessionManager, SessionRepository, SessionUnavailableError
+from conformance.package import SessionConflictError, SessionManager, SessionRepository, SessionUnavailableError
 from conformance.scripted_model import scripted_agent
 from psycopg.conninfo import make_conninfo
-from servers import HOST, Server, free_port
+from servers import HOST, Server, free_port, wait_for
 from strands.types.exceptions import SessionException
+from typing_extensions import LiteralString
 from usage import use_everything
 
 PASSWORD = "hunter2-hunter2"
@@ -39,6 +40,7 @@ def server() -> Iterator[Server]:
         f"postgresql://user:{PASSWORD}@[host/db",
         f"postgresql://user:{PASSWORD}@host/db?colour=blue",
         f"postgresql://user:%zz{PASSWORD}@host/db",
+        f"postgresql://user:pass@{PASSWORD}@host/db",
         f"host=localhost password={PASSWORD} colour=blue",
         f"host=localhost password='{PASSWORD}",
         PASSWORD,
@@ -156,6 +158,58 @@ def test_lock_of_somebody_else(server: Server) -> None:
         live("three")
         said = [record.to_message()["content"][0]["text"] for record in manager.list_messages()]
         assert said == ["one", "answer 1", "two", "three", "answer 2"]
+
+
+def test_nobody_waits_on_the_server(server: Server) -> None:
+    """What was given up does not go on waiting on the server, in the way of others."""
+    locked = {"connection_string": server.url, "timeout": 1}
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with SessionManager("waiting", **locked) as manager, psycopg.connect(server.url) as other:
+        live = scripted_agent(manager)
+        live("one")
+        other.execute("SELECT FROM strands_sessions.agents WHERE session_id = 'waiting' FOR UPDATE")
+        with pytest.raises(SessionUnavailableError, match=r"session_id=<waiting>.* 1 seconds"):
+            live("two")
+        wait_for(lambda: other.execute(waiting).fetchall() == [])
+
+
+@pytest.mark.parametrize("guard", ["trigger", "constraint"])
+def test_content_that_the_database_refuses(server: Server, guard: str) -> None:
+    """What a rule of the database refuses is an error without the row; once it is gone, the next save works."""
+    with psycopg.connect(server.url, autocommit=True) as admin:
+        for statement in GUARDS[guard]:
+            admin.execute(statement)
+        try:
+            with SessionManager(f"guarded by {guard}", server.url) as manager:
+                live = scripted_agent(manager)
+                with pytest.raises(SessionException, match="guarded by") as raised:
+                    live("x" * 6000 + "private")
+                assert "private" not in str(raised.value)
+                assert not isinstance(raised.value, SessionConflictError)
+                live.messages.clear()
+                live("short")
+                assert len(manager.list_messages()) == 2
+        finally:
+            for statement in UNGUARDED:
+                admin.execute(statement)
+
+
+GUARDS: dict[str, list[LiteralString]] = {
+    "trigger": [
+        """CREATE FUNCTION public.guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+           IF length(NEW.message::text) > 5000 THEN RAISE EXCEPTION 'too long'; END IF;
+           RETURN NEW; END $$""",
+        """CREATE TRIGGER guard BEFORE INSERT ON strands_sessions.messages
+           FOR EACH ROW EXECUTE FUNCTION public.guard()""",
+    ],
+    "constraint": [
+        "ALTER TABLE strands_sessions.messages ADD CONSTRAINT guard CHECK (length(message::text) < 5000) NOT VALID"
+    ],
+}
+UNGUARDED: list[LiteralString] = [
+    "DROP FUNCTION IF EXISTS public.guard CASCADE",
+    "ALTER TABLE strands_sessions.messages DROP CONSTRAINT IF EXISTS guard",
+]
 
 
 def test_password_is_nowhere(server: Server) -> None:

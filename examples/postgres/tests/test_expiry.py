@@ -112,17 +112,25 @@ def test_read_of_the_expired(reopen: Reopen, session_id: str, clock: Clock, read
     assert not READS[read](reopen(), session_id)
 
 
-@pytest.mark.parametrize("write", [*WRITES, "delete_session"])
+@pytest.mark.parametrize("write", WRITES)
 def test_write_to_the_expired(backend: Any, reopen: Reopen, session_id: str, clock: Clock, write: str) -> None:
     """A write to an expired session is an error, and changes nothing of what is left."""
     fill(reopen(ttl=100), session_id)
     clock.set(-0.001)
     before = backend.dump()
-    call = WRITES.get(write, lambda repository, s: repository.delete_session(s))
     for options in ({}, {"ttl": 100}):
         with pytest.raises(SessionNotFoundError, match=session_id):
-            call(reopen(**options), session_id)
+            WRITES[write](reopen(**options), session_id)
     assert backend.dump() == before
+
+
+def test_deletion_of_the_expired(backend: Any, reopen: Reopen, session_id: str, clock: Clock) -> None:
+    """An expired session does not exist for whoever deletes it, and is at rest no more afterwards."""
+    fill(reopen(ttl=100), session_id)
+    clock.set(-0.001)
+    with pytest.raises(SessionNotFoundError, match=session_id):
+        reopen().delete_session(session_id)
+    assert session_id.encode() not in backend.dump()
 
 
 def test_created_again(backend: Any, new_manager: Callable[..., Any], session_id: str, clock: Clock) -> None:

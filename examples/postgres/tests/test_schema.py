@@ -12,9 +12,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from conformance.concurrency import in_threads
 from conformance.package import SessionManager, SessionRepository, SessionUnavailableError
 from conformance.records import session
+from conformance.same import assert_same_agent
+from conformance.scripted_model import scripted_agent
 from psycopg.conninfo import make_conninfo
+from sources import by_pool
 from usage import use_everything
 
 PACKAGE = "strands_session_postgres"
@@ -39,15 +43,6 @@ def made(empty: dict[str, Any]) -> dict[str, Any]:
     with SessionRepository(**empty) as repository:
         repository.setup()
     return empty
-
-
-@pytest.fixture
-def role(backend: Any) -> Iterator[str]:
-    """A role that may do nothing but log in."""
-    name = f"test_{uuid.uuid4().hex}"
-    backend.connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'".encode())
-    yield name
-    backend.connection.execute(f"DROP OWNED BY {name}; DROP ROLE {name}".encode())
 
 
 def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -102,6 +97,37 @@ sys.exit(max(process.exitcode for process in processes))
 """
 
 
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_isolation_level(backend: Any, empty: dict[str, Any], level: str) -> None:
+    """Setup from several threads at once works on connections of any isolation level, which it leaves as it is."""
+    settings = "-c default_transaction_isolation=" + level.replace(" ", "\\ ")
+    with by_pool(backend.url, min_size=8, kwargs={"options": settings}) as options:
+        with SessionRepository(**options, schema=empty["schema"]) as repository:
+            applied = in_threads(8, lambda _: repository.setup())
+        assert sorted(applied) == [[]] * 7 + [ALL]
+        with options["pool"].connection() as connection:
+            assert connection.execute("SHOW transaction_isolation").fetchone() == (level,)
+
+
+def test_functions_of_others(backend: Any, empty: dict[str, Any]) -> None:
+    """A function that somebody else put into the search path is not called in place of PostgreSQL's own."""
+    trap = empty["schema"] + "_trap"
+    body = "LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$"
+    functions = ["num_nonnulls(json, text) RETURNS int", "unnest(int8multirange) RETURNS SETOF int8range"]
+    functions += ["lower(int8range) RETURNS bigint", "upper(int8range) RETURNS bigint"]
+    functions += ["cardinality(bigint[]) RETURNS int", "unnest(bigint[]) RETURNS SETOF bigint"]
+    statements = [f'CREATE SCHEMA "{trap}"', *(f'CREATE FUNCTION "{trap}".{one} {body}' for one in functions)]
+    backend.connection.execute("; ".join(statements).encode())
+    try:
+        settings = {"options": f'-c search_path="{trap}"'}
+        with by_pool(backend.url, kwargs=settings) as options:
+            with SessionRepository(**options, schema=empty["schema"]) as repository:
+                repository.setup()
+            use_everything(**options, schema=empty["schema"])
+    finally:
+        backend.connection.execute(f'DROP SCHEMA "{trap}" CASCADE'.encode())
+
+
 def test_repeated_in_part(backend: Any, empty: dict[str, Any]) -> None:
     """A migration that fails leaves nothing of itself; the next setup makes everything."""
     schema = empty["schema"]
@@ -113,6 +139,30 @@ def test_repeated_in_part(backend: Any, empty: dict[str, Any]) -> None:
         assert backend.connection.execute(tables, [schema]).fetchall() == [("messages",)]
         backend.connection.execute(f'DROP TABLE "{schema}".messages'.encode())
         assert repository.setup() == ALL
+
+
+def test_update_from_version_1(backend: Any, made: dict[str, Any], schema: str) -> None:
+    """Tables of version 1, with sessions in them, get what version 2 has, once; the sessions stay, and go on."""
+    with SessionManager("s", **made) as manager:
+        live = scripted_agent(manager)
+        live("one")
+        name = f'"{made["schema"]}"'
+        drop = ("DROP TABLE {}.objects", "DROP FUNCTION {}.object_words")
+        for undo in (*drop, "DELETE FROM {}.migrations WHERE version > 1"):
+            backend.connection.execute(undo.format(name).encode())
+        with pytest.raises(SessionUnavailableError, match=how_to_set_up(made["schema"])):
+            SessionManager("s", **made)
+        with SessionRepository(**made) as repository:
+            assert repository.setup() == ALL[1:]
+            assert repository.setup() == []
+        live("two")
+    with SessionManager("s", **made) as manager:
+        restored = scripted_agent(manager)
+        assert_same_agent(restored, live)
+        assert len(restored.messages) == 4
+    tables = [backend.connection.execute(SHAPE, [name]).fetchall() for name in (made["schema"], schema)]
+    assert tables[0] == tables[1]
+    use_everything(**made)
 
 
 def how_to_set_up(schema: str) -> str:
@@ -194,12 +244,16 @@ def test_newer_for_a_repository(backend: Any, made: dict[str, Any], number: int)
 
 def test_newer(backend: Any, made: dict[str, Any]) -> None:
     """Where a newer version made the tables, the manager says to upgrade, and so does setup, which changes nothing."""
-    backend.connection.execute(f'INSERT INTO "{made["schema"]}".migrations VALUES (99)'.encode())
-    for auto_create in (True, False):
-        with pytest.raises(SessionUnavailableError, match=r"session_id=<s>.*99.*upgrade the package"):
-            SessionManager("s", auto_create=auto_create, **made)
+    sessions = f'"{made["schema"]}".sessions'
+    insert = f"INSERT INTO {sessions} (session_id, session_type, expires_at) VALUES ('expired', 'AGENT', now())"
+    backend.connection.execute(f'INSERT INTO "{made["schema"]}".migrations VALUES (99); {insert}'.encode())
+    for session_id in ("s", "expired"):
+        for auto_create in (True, False):
+            with pytest.raises(SessionUnavailableError, match=f"session_id=<{session_id}>.*99.*upgrade the package"):
+                SessionManager(session_id, auto_create=auto_create, **made)
     with SessionRepository(**made) as repository, pytest.raises(SessionUnavailableError, match="upgrade the package"):
         repository.setup()
+    assert backend.connection.execute(f"SELECT session_id FROM {sessions}".encode()).fetchall() == [("expired",)]
 
 
 def test_role_without_ddl(backend: Any, request: pytest.FixtureRequest, made: dict[str, Any], role: str) -> None:
@@ -252,7 +306,7 @@ def test_command_line_prunes(made: dict[str, Any]) -> None:
         repository.create_session(session("s"))
     time.sleep(0.02)
     for count in (1, 0):
-        pruned = run("--schema", made["schema"], "prune", made["connection_string"])
+        pruned = run("prune", made["connection_string"], "--schema", made["schema"])
         assert (pruned.returncode, pruned.stderr) == (0, "")
         assert f"{count} expired sessions deleted" in pruned.stdout
 

@@ -1,17 +1,18 @@
 """Everything that the package does with a server, in one go: what every client, and every user of a server, must do."""
 
+import asyncio
 import uuid
 from typing import Any
 
 from conformance.multi_agents import Orchestrator
-from conformance.package import SessionManager
+from conformance.package import SessionManager, Storage
 from conformance.records import agent, ids, message, session, texts
 from conformance.same import assert_same_agent, assert_same_record
 from conformance.scripted_model import scripted_agent
 
 
 def use_everything(**options: Any) -> None:
-    """Use all methods of a manager and its repository with these options, and look at what they return.
+    """Use all methods of a manager, its repository and a storage with these options, and look at what they return.
 
     The ids are not ASCII, and so is what is said.
     """
@@ -47,6 +48,22 @@ def use_everything(**options: Any) -> None:
         assert manager.read_session() is None
         repository.create_session(session(session_id))
         manager.delete_session()
+
+    with Storage(**{name: value for name, value in options.items() if not name.startswith("ttl")}) as storage:
+        asyncio.run(use_storage(storage.namespace(session_id)))
+
+
+async def use_storage(storage: Any) -> None:
+    """Use all methods of a storage, with what is no text."""
+    for key in ("ä/b", "ä/b/c", "ä"):
+        await storage.write(key, b"\xff\x00" + key.encode())
+    await storage.write("ä", b"")
+    await storage.delete("ä/b")
+    assert [await storage.read(key) for key in ("ä/b", "ä/b/c", "ä")] == [None, b"\xff\x00" + "ä/b/c".encode(), b""]
+    assert await storage.list("ä/") == ["ä/b/c"]
+    assert [found.key for found in await storage.search("c")] == ["ä/b/c"]
+    for key in await storage.list():
+        await storage.delete(key)
 
 
 def assert_restored(live: Any, session_id: str, connection_string: str | None = None, **options: Any) -> None:

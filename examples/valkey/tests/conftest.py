@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -32,6 +32,7 @@ class ValkeyBackend(Backend):
     atomic_batch = True
     conflict = True
     nonblocking = True
+    storage = True
     ttl = True
     ttl_on_read = True
     prefix = True
@@ -103,11 +104,15 @@ class ValkeyBackend(Backend):
         return {"connection_string": connection_string, "key_prefix": self.key_prefix, "timeout": 10}
 
     def dump(self) -> bytes:
-        """All that is under the prefix: the fields of hashes, which the package writes, and else what DUMP says."""
+        """All that is under the prefix, of the types that the package writes; of others what DUMP says."""
+        read: dict[bytes, Callable[[bytes], Iterable[bytes | None]]] = {
+            b"hash": lambda key: itertools.chain(*sorted(self.client.hgetall(key).items())),
+            b"string": lambda key: [self.client.get(key)],
+            b"zset": lambda key: self.client.zrange(key, 0, -1),
+        }
         found: list[bytes] = []
         for key in self.keys():
-            is_hash = self.client.type(key) == b"hash"
-            values = itertools.chain(*sorted(self.client.hgetall(key).items())) if is_hash else [self.client.dump(key)]
+            values = read.get(self.client.type(key), lambda key: [self.client.dump(key)])(key)
             found += [key, *(value or b"" for value in values)]
         return b"\n".join(found)
 

@@ -48,7 +48,19 @@ class TestExpiry(conformance.Expiry):
 
 
 class TestCopying(conformance.Copying):
-    """Group M."""
+    """Group M, first part."""
+
+
+class TestUnifiedStorage(conformance.UnifiedStorage):
+    """Group M, second part."""
+
+
+class TestStorageInUse(conformance.StorageInUse):
+    """Group M, third part."""
+
+
+class TestSnapshots(conformance.Snapshots):
+    """Group M, fourth part."""
 
 
 class TestExactRestore(conformance.ExactRestore):

@@ -97,15 +97,29 @@ def test_hash_that_is_no_session(backend: Any, repository: Any, session_id: str)
     backend.client.unlink(key)
 
 
+def test_newer_format(backend: Any, new_agent: Callable[..., Any], session_id: str) -> None:
+    """A session that a newer version of the package has rewritten is refused: by a restore, and by a live agent."""
+    live = new_agent()
+    live("hi")
+    backend.client.hset(f"{backend.key_prefix}:{session_id}", "format", "2")
+    before = backend.dump()
+    for call in (new_agent, lambda: live("and on")):
+        with pytest.raises(SessionCorruptError, match=f"session_id=<{session_id}>.*upgrade the package"):
+            call()
+    assert backend.dump() == before
+
+
 def test_wide_gap(repository: Any, reopen: Reopen, new_manager: Callable[..., Any], session_id: str) -> None:
     """Message ids may be as far apart as numbers go: nobody counts from one to the next."""
-    last = 2**53 - 1
-    create(repository, session_id, *(message(number) for number in (0, 1, 10**15)))
-    assert ids(reopen().list_messages(session_id, AGENT_ID)) == [0, 1, 10**15]
-    assert ids(reopen().list_messages(session_id, AGENT_ID, limit=1, offset=2)) == [10**15]
+    far, last = 10**15, 2**53 - 1
+    create(repository, session_id, *(message(number) for number in (0, 1, far - 3)))
+    assert ids(reopen().list_messages(session_id, AGENT_ID)) == [0, 1, far - 3]
+    assert ids(reopen().list_messages(session_id, AGENT_ID, limit=1, offset=2)) == [far - 3]
     restored = scripted_agent(new_manager(), agent_id=AGENT_ID)
     restored("and on")
-    assert ids(reopen().list_messages(session_id, AGENT_ID)) == [0, 1, 10**15, 10**15 + 1, 10**15 + 2]
+    assert ids(reopen().list_messages(session_id, AGENT_ID)) == [0, 1, far - 3, far - 2, far - 1]
     assert_same_agent(scripted_agent(new_manager(), agent_id=AGENT_ID), restored)
-    repository.create_message(session_id, AGENT_ID, message(last))
-    assert ids(reopen().list_messages(session_id, AGENT_ID))[-1] == last
+    for number in (2 * far - 1, last):
+        repository.create_message(session_id, AGENT_ID, message(number))
+        stored = reopen().read_log(session_id, AGENT_ID)
+        assert (stored.messages[-1].message_id, stored.next_id) == (number, number + 1)

@@ -16,15 +16,18 @@ def main() -> int:
     """Run the command line, and return the exit status."""
     about = "Makes the tables of strands-session-postgres, and keeps them small."
     parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description=about)
-    parser.add_argument("--schema", default=schema.DEFAULT, help="the schema that the tables are in (%(default)s)")
+    about_schema = f"the schema that the tables are in ({schema.DEFAULT})"
+    parser.add_argument("--schema", default=schema.DEFAULT, help=about_schema)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, purpose in (("setup", "make or update the tables"), ("prune", "delete the sessions that have expired")):
         command = commands.add_parser(name, help=purpose)
         command.add_argument("connection_string", nargs="?", help="by default POSTGRES_SESSION_CONNECTION")
     sql = commands.add_parser("sql", help="print the SQL, for somebody who may make tables")
     sql.add_argument("--after", type=int, default=0, metavar="MIGRATION", help="the newest that the database has")
+    for command in commands.choices.values():  # before or after the command, as one likes
+        command.add_argument("--schema", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.ERROR)  # the warnings of psycopg_pool say what the error will say
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # its warnings say what the error will say
     try:
         if arguments.command == "sql":
             sys.stdout.write(schema.script(schema.check_name(arguments.schema), arguments.after))

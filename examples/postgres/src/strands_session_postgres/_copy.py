@@ -13,7 +13,7 @@ from strands.session import FileSessionManager, SessionRepository
 from strands.types.session import Session, SessionAgent, SessionMessage
 
 from ._batch import Batch, LogRepository, MultiAgentState
-from ._records import check_ids, encode
+from ._records import check_count, check_ids, encode
 from .errors import SessionConflictError, SessionCorruptError, SessionNotFoundError
 
 logger = logging.getLogger(__name__)
@@ -78,8 +78,7 @@ def copy_session(
         ValueError: If an argument is malformed, or the agents have to be named.
     """
     name = check_ids(session_id=session_id)
-    if page_size < 1:
-        raise ValueError(f"page_size=<{page_size}> | must be at least 1")
+    check_count(page_size, "page_size", least=1)
     session = source_repository.read_session(session_id)
     if session is None:
         raise SessionNotFoundError(f"{name} | the source has no such session")

@@ -14,7 +14,7 @@ CONNECTION_VARIABLE = "POSTGRES_SESSION_CONNECTION"
 TIMEOUT_VARIABLE = "POSTGRES_SESSION_TIMEOUT"
 DEFAULT_TIMEOUT = 30.0
 
-_CLOSED = "the session manager or repository is closed | make a new one"
+_CLOSED = "the session manager, repository or storage is closed | make a new one"
 
 Connection = TypeVar("Connection")
 

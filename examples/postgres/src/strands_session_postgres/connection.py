@@ -1,15 +1,18 @@
 """How PostgreSQL is reached: a pool or an engine, statements on it, and its errors as the package's own."""
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import psycopg
-from psycopg import conninfo, errors
+from psycopg import capabilities, conninfo, errors, pq
+from psycopg.adapt import AdaptersMap
 from psycopg.rows import tuple_row
 from psycopg_pool import ConnectionPool, PoolTimeout
+from strands.types.exceptions import SessionException
 
 from ._sharing import (
     CONNECTION_VARIABLE,
@@ -27,7 +30,23 @@ Answer = TypeVar("Answer")
 
 _CONNECTIONS = 32  # as many as there are threads that write
 _PATIENCE = 2.0  # seconds after which a pool that lends nothing is asked why
+# How a SQLSTATE begins when the content is at fault: nothing was written, and nothing will be if it is sent again.
+_CONTENT = ("22", "23", "54", "P0")
+_ADAPTERS = AdaptersMap(psycopg.adapters)
 _TAKEN_BACK = (errors.DeadlockDetected, errors.SerializationFailure)
+
+
+class OwnCursor(psycopg.Cursor[tuple[Any, ...]]):
+    """A cursor that returns tuples, and converts values as psycopg does, whatever the caller registered."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Open it."""
+        super().__init__(connection, row_factory=tuple_row)
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        """How values are converted."""
+        return _ADAPTERS
 
 
 class Engine(Protocol):
@@ -60,6 +79,7 @@ class Server:
         if sum(given is not None for given in (connection_string, engine, pool)) > 1:
             raise ValueError("connection_string, engine, pool | pass one of them")
         self._seconds = seconds = find_timeout(timeout)
+        self._asking = threading.Lock()
         self._source: BorrowedConnection[Any] | SharedConnection[Any]
         self._lend: Callable[[Any], AbstractContextManager[Connection]] = self._lend_from_pool
         if engine is not None:
@@ -83,7 +103,8 @@ class Server:
             expected: Errors that the caller understands.
 
         Raises:
-            SessionUnavailableError: If the server does not answer, or refuses.
+            SessionException: If the server refuses what is written.
+            SessionUnavailableError: If the server does not answer, or refuses for another reason.
         """
         deadline = time.monotonic() + self._seconds
         source = self._source.get()
@@ -93,31 +114,37 @@ class Server:
                 with self._lend(source) as connection:
                     lent.append(connection)
                     _check_encoding(connection, name)
-                    # The caller's connection may return rows of another kind.
-                    with _autocommit(connection), psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
+                    with _autocommit(connection), OwnCursor(connection) as cursor:
                         return work(cursor)
             except expected:
                 raise
             except psycopg.Error as error:
                 # After a restart of the server every idle connection is broken, so there may be several. A deadlock
                 # comes from a session that is deleted while its agent saves.
-                again = isinstance(error, _TAKEN_BACK) or any(connection.broken for connection in lent)
-                if not again or time.monotonic() > deadline:
+                is_broken = any(connection.broken for connection in lent)
+                if not is_broken and (error.sqlstate or "").startswith(_CONTENT):
+                    raise SessionException(f"{name} | the server refuses it: {_explain(error)}") from error
+                if not (is_broken or isinstance(error, _TAKEN_BACK)) or time.monotonic() > deadline:
                     raise SessionUnavailableError(f"{name} | {_explain(error)}") from error
 
     @contextmanager
     def _lend_from_pool(self, pool: ConnectionPool[Any]) -> Iterator[Connection]:
-        deadline = time.monotonic() + self._seconds
+        patience = min(_PATIENCE, pool.timeout / 2)
+        end, failures = time.monotonic() + pool.timeout, _failures(pool)
         while True:
             try:
-                connection = pool.getconn(timeout=min(_PATIENCE, self._seconds / 2))
+                connection = pool.getconn(timeout=patience)
                 break
             except PoolTimeout:
-                # The pool does not say why it has no connection. Trying to make one does: all are busy, if that works.
-                left = deadline - time.monotonic()
+                left = end - time.monotonic()
                 if left <= 0:
-                    raise
-                _connect(pool, left).close()
+                    raise PoolTimeout(f"no connection came free in the {pool.timeout:g} seconds of the pool") from None
+                # The pool does not say why it cannot connect. To try it, once for all who wait, does.
+                if _failures(pool) > failures and self._asking.acquire(blocking=False):
+                    try:
+                        _ask_why(pool, left)
+                    finally:
+                        self._asking.release()
         try:
             yield connection
         finally:
@@ -135,11 +162,35 @@ class _PatientConnection(psycopg.Connection[Any]):
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for the server. A pool throws away a connection that is still waiting when it is given back."""
-        return super().wait(gen, interval, self.seconds if timeout is None else timeout)
+        try:
+            return super().wait(gen, interval, self.seconds if timeout is None else timeout)
+        except psycopg.OperationalError as error:
+            if error.sqlstate is not None or not self.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
+                raise
+            if capabilities.has_cancel_safe():  # without it, this could wait as long once more
+                with suppress(psycopg.Error):  # or the statement would go on waiting for its lock, with nobody left
+                    self.cancel_safe(timeout=min(1.0, self.seconds))
+            raise psycopg.OperationalError(f"no answer within the time-out of {self.seconds:g} seconds") from error
 
 
-def _connect(pool: Any, seconds: float) -> Connection:
-    return psycopg.connect(pool.conninfo, **{**(pool.kwargs or {}), "connect_timeout": max(2, int(seconds))})
+def _failures(pool: ConnectionPool[Any]) -> int:
+    """How often a pool could not connect."""
+    return pool.get_stats().get("connections_errors", 0)
+
+
+def _ask_why(pool: Any, seconds: float) -> None:
+    """Connect as a pool does, which raises the reason why it cannot, unless that is only that all are in use."""
+    where, options = (value() if callable(value) else value for value in (pool.conninfo, pool.kwargs))
+    try:
+        options = {**(options or {}), "connect_timeout": max(2, int(seconds))}
+        pool.connection_class.connect(where, **options).close()
+    except errors.TooManyConnections:
+        pass
+    except psycopg.ProgrammingError as error:
+        if error.sqlstate is not None:
+            raise
+        # Without the cause, which quotes the string: it may hold a password.
+        raise psycopg.OperationalError("the connection string of the pool cannot be read") from None
 
 
 @contextmanager
@@ -214,15 +265,18 @@ def _close_pool(pool: ConnectionPool[Any]) -> None:
 
 def _check_url(url: str) -> str:
     try:
-        ports = str(conninfo.conninfo_to_dict(url).get("port") or 5432).split(",")
+        parameters = conninfo.conninfo_to_dict(url)
+        ports = str(parameters.get("port") or 5432).split(",")
         valid = all(0 < int(port or 5432) < 65536 for port in ports)
+        valid &= "@" not in str(parameters.get("host"))  # of a password, which shows in the error then
         valid &= "://" not in url or url.startswith(("postgresql://", "postgres://"))
     except (psycopg.Error, ValueError):
         valid = False
     if not valid:
         # Without the string, and without the cause that quotes it: it may hold a password.
         raise ValueError(
-            f"connection_string or {CONNECTION_VARIABLE} | must look like postgresql://user:password@host:5432/database"
+            f"connection_string or {CONNECTION_VARIABLE} | must look like postgresql://user:password@host:5432/database,"
+            " with %40 for an @ in the password, %25 for a %, and so on"
         ) from None
     return url
 
@@ -248,5 +302,5 @@ def _check_pool(pool: Any) -> ConnectionPool[Any]:
 
 def _explain(error: psycopg.Error) -> str:
     """Return what went wrong, without the password that the client library may quote from a connection string."""
-    text = " ".join(str(error).split())
+    text = error.diag.message_primary or " ".join(str(error).split())  # without DETAIL, which quotes the row
     return re.sub(r"//[^/@\s]*@|password=\S+", "//...@", text) or type(error).__name__

@@ -5,7 +5,6 @@ from operator import itemgetter
 from typing import Any, TypedDict
 from uuid import uuid4
 
-import psycopg
 from psycopg import errors
 from psycopg_pool import ConnectionPool
 from strands.multiagent import MultiAgentBase
@@ -14,7 +13,7 @@ from strands.types.session import Session, SessionAgent, SessionMessage
 from . import schema as schemas
 from . import statements
 from ._batch import Batch, LogRepository, StoredLog
-from ._records import check_count, check_ids, decode, encode
+from ._records import check_count, check_ids, check_prefix, decode, encode
 from .connection import Engine, Server
 from .documents import (
     agent_columns,
@@ -28,7 +27,8 @@ from .documents import (
 from .errors import SessionConflictError, SessionNotFoundError
 from .tables import Tables
 
-_REFUSALS = (errors.DivisionByZero, psycopg.IntegrityError)  # how a statement fails as a whole
+# How a save fails as a whole: a message to replace is not there; at this moment somebody takes an id, or deletes.
+_REFUSALS = (errors.DivisionByZero, errors.UniqueViolation, errors.ForeignKeyViolation)
 
 
 class PostgresOptions(TypedDict, total=False):
@@ -109,8 +109,7 @@ class PostgresSessionRepository(LogRepository):
         Raises:
             ValueError: If `batch_size` is not positive.
         """
-        if batch_size < 1:
-            raise ValueError(f"batch_size=<{batch_size}> | must be at least 1")
+        check_count(batch_size, "batch_size", least=1)
         deleted = 0
         while found := self._tables.fetch("expired sessions", statements.PRUNE, {"batch_size": batch_size}):
             deleted += len(found)
@@ -125,7 +124,8 @@ class PostgresSessionRepository(LogRepository):
             SessionConflictError: If there is a session with this id.
         """
         name = check_ids(session_id=session.session_id)
-        values = {"session_id": session.session_id, "ttl": self._ttl, **session_columns(session)}
+        values = {"session_id": session.session_id, "ttl": self._ttl, "latest": schemas.latest()}
+        values |= session_columns(session)
         ((written, version),), repeated = self._tables.run(name, statements.CREATE_SESSION, values)
         self._tables.check(name, version)
         if not written and not (repeated and self.read_session(session.session_id) == session):
@@ -234,18 +234,17 @@ class PostgresSessionRepository(LogRepository):
         """
         name = check_ids(session_id=session_id)
         deleted, repeated = self._tables.run(name, statements.DELETE_SESSION, {"session_id": session_id})
-        if not deleted and not repeated:
+        if not repeated and deleted != [(True,)]:  # what has expired is deleted as well, but was not there any more
             raise SessionNotFoundError(f"{name} | the session does not exist")
 
     def list_sessions(self, prefix: str = "", *, page_size: int = 100, **kwargs: Any) -> Iterator[Session]:
         """Iterate over the sessions whose ids start with a prefix, in the order of their ids.
 
         Raises:
-            ValueError: If `page_size` is not positive.
+            ValueError: If the prefix is malformed, or `page_size` not positive.
         """
-        if page_size < 1:
-            raise ValueError(f"page_size=<{page_size}> | must be at least 1")
-        return self._pages(prefix, page_size)
+        check_count(page_size, "page_size", least=1)
+        return self._pages(check_prefix(prefix), page_size)
 
     def _pages(self, prefix: str, page_size: int) -> Iterator[Session]:
         page = {"prefix": prefix, "page_size": page_size, "after": ""}
@@ -322,7 +321,7 @@ class PostgresSessionRepository(LogRepository):
             ((written, *_),) = self._tables.fetch(name, statement, values, _REFUSALS)
         except errors.DivisionByZero as error:
             raise SessionNotFoundError(f"{name} | a message to replace does not exist") from error
-        except psycopg.IntegrityError:  # at this moment somebody takes an id, or deletes the session
+        except _REFUSALS:
             written = 0
         if not written:
             self._check_written(batch, name)

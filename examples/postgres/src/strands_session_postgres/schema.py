@@ -15,10 +15,13 @@ DEFAULT = "strands_sessions"
 _NAME = re.compile(r"(?P<version>\d{4})_\w+\.sql")
 _LOCK = 0x7374726E  # any number, but the same everywhere
 _TABLE = """
+-- Whoever may create a function in a schema that is searched could have the tables call it.
+SET LOCAL search_path = pg_catalog, pg_temp;
 -- CREATE ... IF NOT EXISTS would demand the right to create also what is there.
 DO $$ BEGIN
     IF current_setting('server_encoding') <> 'UTF8' THEN
-        RAISE EXCEPTION 'the database must have the encoding UTF8, and has %', current_setting('server_encoding');
+        RAISE feature_not_supported USING
+            MESSAGE = 'the database must have the encoding UTF8, and has ' || current_setting('server_encoding');
     END IF;
     IF to_regnamespace('{schema}') IS NULL THEN
         CREATE SCHEMA {schema};
@@ -91,6 +94,8 @@ def apply(cursor: "psycopg.Cursor[tuple[Any, ...]]", schema: str) -> tuple[list[
     applied = []
     with cursor.connection.transaction():
         # To look first whether it is there is not safe against another process that does the same at the same moment.
+        # Another level would go on seeing what there was before the lock.
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", prepare=False)
         cursor.execute(f"SELECT pg_advisory_xact_lock({_LOCK})", prepare=False)
         cursor.execute(_TABLE.replace("{schema}", schema), prepare=False)
         ((newest,),) = cursor.execute(_VERSION.replace("{schema}", schema), prepare=False).fetchall()

@@ -1,7 +1,8 @@
 """The statements: one round trip each, and all or nothing.
 
 `{schema}` is replaced once, by the name of the schema. A session that has expired does not exist for any of them, and
-each write to a session that has a `ttl` puts its end off.
+each write to a session that has a `ttl` puts its end off. Functions that take any type are named with their schema:
+somebody who may create one of that name in a schema of the `search_path` could have it called in their place.
 """
 # ruff: noqa: S608 - the pieces below are constants, and values travel as parameters
 
@@ -23,16 +24,17 @@ _INCOMING = """unnest(%(ids)s::bigint[], %(messages)b::text[]::json[], %(message
   %(updated_at)s::timestamptz[], %(updated_at_raw)s::text[]) i"""
 
 CREATE_SESSION = """
-WITH expired AS (
-  DELETE FROM {schema}.sessions WHERE session_id = %(session_id)s AND expires_at <= now() RETURNING 1
+WITH known AS (SELECT max(version) AS version FROM {schema}.migrations), expired AS (
+  DELETE FROM {schema}.sessions
+  WHERE session_id = %(session_id)s AND expires_at <= now() AND %(latest)s = (SELECT version FROM known) RETURNING 1
 ), written AS (
   INSERT INTO {schema}.sessions
   SELECT %(session_id)s, %(session_type)s, %(created_at)s::timestamptz, %(created_at_raw)s::text,
     %(updated_at)s::timestamptz, %(updated_at_raw)s::text, now() + %(ttl)s::float8 * interval '1 second'
-  FROM (SELECT count(*) FROM expired) AS deleted_first
+  FROM (SELECT count(*) FROM expired) AS deleted_first WHERE %(latest)s = (SELECT version FROM known)
   ON CONFLICT DO NOTHING RETURNING 1
 )
-SELECT (SELECT count(*) FROM written), (SELECT max(version) FROM {schema}.migrations)"""
+SELECT (SELECT count(*) FROM written), (SELECT version FROM known)"""
 
 # In UTC, whatever the time zone of the connection is.
 _TIMES = """{t}.created_at AT TIME ZONE 'UTC', {t}.created_at_raw, {t}.updated_at AT TIME ZONE 'UTC',
@@ -44,7 +46,7 @@ SELECT m.version, s.session_type, {_SESSION_TIMES}
 FROM (SELECT max(version) AS version FROM {{schema}}.migrations) AS m
 LEFT JOIN {{schema}}.sessions s ON s.session_id = %(session_id)s AND {ALIVE}"""
 
-DELETE_SESSION = f"DELETE FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE} RETURNING 1"
+DELETE_SESSION = f"DELETE FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s RETURNING {ALIVE}"
 
 LIST_SESSIONS = f"""
 SELECT s.session_id, s.session_type, {_SESSION_TIMES}
@@ -57,8 +59,8 @@ DELETE FROM {schema}.sessions WHERE session_id IN (
   SELECT session_id FROM {schema}.sessions WHERE expires_at <= now() LIMIT %(batch_size)s FOR UPDATE SKIP LOCKED
 ) RETURNING 1"""
 
-_AGENT_VALUES = """%(new_version)s, %(restores)s, %(restores_after)s, %(state)s, %(state_raw)s, %(manager)s,
-  %(manager_raw)s, %(internal)s, %(internal_raw)s"""
+_AGENT_VALUES = """%(new_version)s, %(restores)s::int8multirange, %(restores_after)s, %(state)s::json, %(state_raw)s,
+  %(manager)s::json, %(manager_raw)s, %(internal)s::json, %(internal_raw)s"""
 _SET_AGENT = f"""(version, restores, restores_after, state, state_raw, conversation_manager_state,
     conversation_manager_state_raw, internal_state, internal_state_raw, updated_at, updated_at_raw)
   = ({_AGENT_VALUES}, %(agent_updated_at)s, %(agent_updated_at_raw)s)"""
@@ -87,7 +89,8 @@ _REPLACE_MESSAGES = """
   WHERE m.session_id = %(session_id)s AND m.agent_id = %(agent_id)s AND m.message_id = r.id RETURNING 1"""
 
 # Dividing by zero is how a statement fails as a whole: a message to replace was not there.
-_ALL_REPLACED = "1 / (count(*) = 0 OR (SELECT count(*) FROM replaced) = cardinality(%(r_ids)s::bigint[]))::int"
+_ALL_REPLACED = """1 / (count(*) = 0
+  OR (SELECT count(*) FROM replaced) = pg_catalog.cardinality(%(r_ids)s::bigint[]))::int"""
 
 
 def save(batch: Batch, *, expires: bool) -> str:
@@ -157,7 +160,7 @@ WITH written AS (
 SELECT count(*) FROM written"""
 
 _MESSAGE = f"""m.message_id, coalesce(m.message::text, m.message_raw),
-  num_nonnulls(m.redact_message, m.redact_message_raw) > 0, {_MESSAGE_TIMES}"""
+  pg_catalog.num_nonnulls(m.redact_message, m.redact_message_raw) > 0, {_MESSAGE_TIMES}"""
 
 LIST_MESSAGES = f"""
 SELECT {_MESSAGE} FROM {{schema}}.messages m JOIN {{schema}}.sessions s USING (session_id)
@@ -170,9 +173,9 @@ WITH a AS (
   SELECT a.*, (SELECT max(message_id) FROM {{schema}}.messages WHERE {_AGENT}) AS last
   FROM {{schema}}.agents a JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}
 ), m AS (
-  SELECT m.* FROM a, unnest(a.restores) AS run JOIN {{schema}}.messages m
+  SELECT m.* FROM a, pg_catalog.unnest(a.restores) AS run JOIN {{schema}}.messages m
     ON m.session_id = %(session_id)s AND m.agent_id = %(agent_id)s
-    AND m.message_id >= lower(run) AND m.message_id < coalesce(upper(run), 9223372036854775807)
+    AND m.message_id >= pg_catalog.lower(run) AND m.message_id < coalesce(pg_catalog.upper(run), 9223372036854775807)
   ORDER BY m.message_id OFFSET (SELECT restores_after FROM a)
 )
 SELECT -1::bigint, coalesce(state::text, state_raw), NULL::boolean, {_AGENT_TIMES},
@@ -217,3 +220,13 @@ READ_OBJECT = "SELECT data FROM {schema}.objects WHERE key = %(key)s"
 DELETE_OBJECT = "DELETE FROM {schema}.objects WHERE key = %(key)s RETURNING 1"
 LIST_OBJECTS = """
 SELECT key FROM {schema}.objects WHERE key >= %(first)s AND (%(end)s::text IS NULL OR key < %(end)s) ORDER BY key"""
+# A key counts with its words, without the ending of its last segment and without the namespace.
+SEARCH_OBJECTS = """
+WITH asked AS (SELECT replace(plainto_tsquery(%(words)s)::text, '&', '|')::tsquery AS query),
+ranked AS (
+  SELECT key, ts_rank(words, query)::float8 AS score
+  FROM asked, {schema}.objects o, LATERAL (SELECT {schema}.object_words(
+      translate(regexp_replace(substr(o.key, %(start)s), '[.][^./]*$', ''), '/._-', '    '), o.data) AS words) AS w
+  WHERE key >= %(first)s AND (%(end)s::text IS NULL OR key < %(end)s) AND words @@ query
+)
+SELECT key, score, data FROM ranked JOIN {schema}.objects USING (key) ORDER BY score DESC, key"""

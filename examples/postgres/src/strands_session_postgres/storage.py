@@ -1,17 +1,17 @@
 """Strands' unified Storage in PostgreSQL: a row for each value, in a table beside those of the sessions."""
 
 import builtins
+import re
 from typing import Any, ClassVar
 
 from psycopg_pool import ConnectionPool
+from strands.storage.storage import StorageSearchResult
 
 from . import schema as schemas
 from . import statements
-from ._storage import ThreadedStorage, storage_errors
+from ._storage import ThreadedStorage, end_of, storage_errors
 from .connection import Engine, Server
-from .tables import Tables
-
-_LAST = chr(0x10FFFF)
+from .tables import Rows, Tables
 
 
 class PostgresStorage(ThreadedStorage):
@@ -45,6 +45,7 @@ class PostgresStorage(ThreadedStorage):
         Raises:
             ValueError: If an argument is malformed.
         """
+        super().__init__()
         self._tables = Tables(Server(connection_string, engine, pool, timeout), schema)
 
     def close(self) -> None:
@@ -76,14 +77,21 @@ class PostgresStorage(ThreadedStorage):
 
     def list_objects(self, prefix: str) -> builtins.list[str]:
         """Return the keys that begin with a prefix, in the order of their code points."""
-        values = {"first": prefix, "end": _after(prefix)}
+        values = {"first": prefix, "end": end_of(prefix)}
         return [key for (key,) in self._tables.fetch(f"prefix=<{prefix}>", statements.LIST_OBJECTS, values)]
 
+    async def search(self, query: str) -> builtins.list[StorageSearchResult]:
+        """Search keys and values by full text, in the namespace, and return what has any of the words, the best first.
 
-def _after(prefix: str) -> str | None:
-    """Return the first text after all that begin with a prefix, in the order of code points; None if there is none."""
-    stem = prefix.rstrip(_LAST)
-    if not stem:
-        return None
-    following = ord(stem[-1]) + 1
-    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)  # surrogates are no characters
+        The server's `default_text_search_config` says which language's endings and stop words do not count.
+
+        Raises:
+            StorageError: If the server does not answer or refuses.
+        """
+        words = " ".join(re.findall(r"\w+", query))
+        rows = await self._run(self._search, self._scope, words) if words else []
+        return [StorageSearchResult(key[len(self._scope) :], score, bytes(data)) for key, score, data in rows]
+
+    def _search(self, scope: str, words: str) -> Rows:
+        values = {"words": words, "first": scope, "end": end_of(scope), "start": len(scope) + 1}
+        return self._tables.fetch(f"prefix=<{scope}>", statements.SEARCH_OBJECTS, values)

@@ -25,7 +25,10 @@ from .outages import Outages
 from .redaction import Redaction
 from .restore import ExactRestore
 from .restore_agents import EveryAgent, Interoperability
+from .snapshots import Snapshots
 from .state import State
+from .storage_use import StorageInUse
+from .storages import UnifiedStorage
 from .survival import Survival
 from .turns import Turns
 
@@ -51,7 +54,10 @@ __all__ = [
     "Order",
     "Outages",
     "Redaction",
+    "Snapshots",
     "State",
+    "StorageInUse",
     "Survival",
     "Turns",
+    "UnifiedStorage",
 ]

@@ -50,6 +50,38 @@ class Batches(Cases):
         assert again.read_log(session_id, AGENT_ID).version == second.new_version
 
     @requires("atomic_batch")
+    @hint("A store answers with so many records at a time, and a script takes so many values: fetch them in portions.")
+    def test_long_conversation(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """P1: 10,000 messages, appended by 100 batches, come back by one restore: all of them, in order."""
+        create(repository, session_id)
+        version = repository.read_log(session_id, AGENT_ID).version
+        for first in range(0, 10_000, 100):
+            new = [message(number) for number in range(first, first + 100)]
+            repository.write_log(batch(session_id, create=new, version=version, new_version=version, next_id=first))
+        assert ids(reopen().read_log(session_id, AGENT_ID).messages) == list(range(10_000))
+
+    @requires("atomic_batch")
+    @hint("Ids and versions are those of one agent in one session: a condition that names one of the two is too weak.")
+    def test_logs_are_independent(self, repository: Any, reopen: Reopen, new_session_id: Callable[..., str]) -> None:
+        """H6: batches for two agents in each of two sessions, with the same ids and versions, keep to their own."""
+        places = [(session_id, name) for session_id in (new_session_id(), new_session_id()) for name in ("a", "b")]
+        for session_id, _ in places[::2]:
+            repository.create_session(session(session_id))
+        for length, (session_id, name) in enumerate(places, 1):
+            old = [message(number, f"{length}") for number in range(length)]
+            values = {"agent_id": name, "create": old, "agent": agent(name), "new_version": "v1"}
+            repository.write_log(batch(session_id, **values))
+        for length, (session_id, name) in enumerate(places, 1):
+            new, changed = [message(length, f"new {length}")], [message(0, f"changed {length}")]
+            values = {"agent_id": name, "create": new, "update": changed, "version": "v1", "new_version": "v2"}
+            values |= {"agent": agent(name, state={"length": length}), "next_id": length}
+            repository.write_log(batch(session_id, **values))
+        for length, (session_id, name) in enumerate(places, 1):
+            stored = reopen().read_log(session_id, name)
+            assert texts(stored.messages) == [f"changed {length}", *[f"{length}"] * (length - 1), f"new {length}"]
+            assert (stored.next_id, stored.agent.state) == (length + 1, {"length": length})
+
+    @requires("atomic_batch")
     @pytest.mark.parametrize("fault", ["taken id", "missing message", "stale version", "missing agent"])
     @hint("One transaction, one script, one request: a batch of which a part cannot be written leaves nothing.")
     def test_all_or_nothing(self, repository: Any, reopen: Reopen, session_id: str, fault: str) -> None:
@@ -111,7 +143,7 @@ class Batches(Cases):
             {"update": [message(0, "new")]},
             {"create": [message(3, "mine")]},
         ):
-            with pytest.raises(package.SessionConflictError):
+            with pytest.raises(package.SessionConflictError, match="message_id=<1>"):
                 repository.write_log(batch(session_id, version=stored.version, next_id=3, **change))
         assert reopen().read_log(session_id, AGENT_ID) == stored
 
@@ -141,7 +173,7 @@ class Batches(Cases):
         "Only an append may go on under the version that it was read at. Every other batch gives the agent a new one."
     )
     def test_append_that_is_not_the_same(self, repository: Any, reopen: Reopen, session_id: str) -> None:
-        """J3: a batch that appends other messages under the same ids is no repeat: it is refused."""
+        """J3: a batch that appends other messages under the same ids, or does more, is no repeat: it is refused."""
         create(repository, session_id)
         version = reopen().read_log(session_id, AGENT_ID).version
         mine = batch(session_id, create=[message(0), message(1)], version=version, new_version=version)
@@ -149,6 +181,9 @@ class Batches(Cases):
         for other in ([message(0), message(1, "other")], [message(0)], [message(0), message(1), message(2)]):
             with pytest.raises(package.SessionConflictError):
                 repository.write_log(replace(mine, create=other))
+        with pytest.raises(package.SessionConflictError):
+            repository.write_log(replace(mine, agent=agent(state={"a": 1}), new_version="v2"))
+        assert_same_record(reopen().read_agent(session_id, AGENT_ID), agent())
         assert texts(reopen().list_messages(session_id, AGENT_ID)) == ["text 0", "text 1"]
 
     @requires("atomic_batch")

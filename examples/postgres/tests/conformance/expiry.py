@@ -11,7 +11,7 @@ from .backend import Backend
 from .calls import fill, reads, writes
 from .cases import Cases, deletion, hint, lacks, lifecycle, quick, requires
 from .deletion import listed
-from .records import AGENT_ID, create, message
+from .records import AGENT_ID, create, message, session
 
 NewAgent = Callable[..., Any]
 NewManager = Callable[..., Any]
@@ -65,6 +65,33 @@ class Expiry(Cases):
             assert has_agent or not found, "the agent is gone, and its messages are not"
         assert watcher.read_agent(session_id, AGENT_ID) is None
         assert listed(watcher, session_id, AGENT_ID) == []
+
+    @deletion
+    @requires("ttl")
+    @hint("What has expired is gone for every method, also before the store removes it, and its id is free.")
+    def test_expired_session(self, backend: Backend, reopen: Reopen, new_session_id: Callable[..., str]) -> None:
+        """I4: a session expires while another one is written to: then no method finds it, and it can begin anew."""
+        repository, again = reopen(ttl=1), reopen()
+        unused, expiring, other = (new_session_id() for _ in range(3))
+        repository.create_session(session(unused))
+        for session_id in (expiring, other):
+            fill(backend, repository, session_id)
+        end = time.monotonic() + LONG
+        while again.read_session(expiring) is not None:
+            assert time.monotonic() < end, "the session did not expire"
+            for call in writes(backend).values():
+                call(repository, other)
+            time.sleep(0.05)
+        assert [name for name, read in reads(backend).items() if read(again, expiring)] == []
+        for call in writes(backend).values():
+            for writer in (again, repository):
+                with pytest.raises(package.SessionNotFoundError, match=expiring):
+                    call(writer, expiring)
+        with pytest.raises(package.SessionNotFoundError, match=unused):
+            again.delete_session(unused)
+        again.create_session(session(expiring))
+        found = [name for name, read in reads(backend).items() if read(again, expiring)]
+        assert set(found) <= {"read_session", "list_sessions"}, "something of the expired session came back"
 
     @deletion
     @requires("ttl")

@@ -136,7 +136,7 @@ class Healing(Cases):
             new_agent(session_manager=manager)
         assert_same_agent(new_agent(session_manager=manager), live)
 
-    @pytest.mark.parametrize("where", ["message", "state"])
+    @pytest.mark.parametrize("where", ["message", "depth", "state"])
     @hint("Serialise before anything is written, and forget the save that cannot be: the same again would fail again.")
     def test_unstorable(self, new_agent: NewAgent, manager: Any, reopen: Reopen, where: str) -> None:
         """N11: what JSON cannot express is an error that writes nothing; once it is gone, all else is stored."""
@@ -146,6 +146,8 @@ class Healing(Cases):
         live.messages.append(user("fine"))
         if where == "message":
             live.messages.append(user({1, 2}))
+        elif where == "depth":
+            live.messages.append(user({"deep": nested(50_000)}))
         else:
             live.state._data["set"] = {1, 2}
             live.state.set("fine", 1)
@@ -153,12 +155,23 @@ class Healing(Cases):
             manager.sync_agent(live)
         after = reopen().list_messages(manager.session_id, live.agent_id)
         assert ids(after) == ids(before)
-        if where == "message":
+        if where != "state":
             del live.messages[-1]
         else:
             live.state.delete("set")
         live("two")
         assert_stored(live, new_agent, reopen, manager.session_id)
+
+    @hint("The record of a new agent names no message: it may be stored before they are.")
+    def test_new_agent_in_part(self, new_agent: NewAgent, new_manager: NewManager) -> None:
+        """N11: a new agent of which only the record was stored can be built again."""
+        manager: Any = new_manager()
+        use_single_methods(manager.session_repository)
+        with failing(manager.session_repository, "create_message"), pytest.raises(SessionException):
+            new_agent(session_manager=manager, messages=[user("one")])
+        live = new_agent()
+        live("two")
+        assert_same_agent(new_agent(), live)
 
     @hint("The messages before the one that failed are part of the same save: nothing is acknowledged in between.")
     def test_failure_within_a_turn(self, new_agent: NewAgent, manager: Any, reopen: Reopen) -> None:
@@ -188,3 +201,11 @@ def assert_stored(live: Agent, new_agent: NewAgent, reopen: Reopen, session_id: 
     assert_same([record.to_message() for record in stored], live.messages)
     for record in stored:
         assert_same_record(reopen().read_message(session_id, live.agent_id, record.message_id), record)
+
+
+def nested(depth: int) -> list[Any]:
+    """A list in a list in a list, deeper than Python goes."""
+    made: list[Any] = []
+    for _ in range(depth):
+        made = [made]
+    return made

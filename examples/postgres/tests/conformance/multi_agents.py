@@ -147,11 +147,15 @@ class MultiAgents(Cases):
     @multi_agents
     @requires("multi_agent")
     @hint("Records of graphs and swarms must not be counted.")
-    def test_orchestrators_do_not_count(self, repository: Any, reopen: Reopen, session_id: str) -> None:
-        """G6: the session's graphs and swarms do not count towards the limit."""
+    def test_orchestrators_do_not_count(
+        self, backend: Backend, repository: Any, reopen: Reopen, session_id: str
+    ) -> None:
+        """G6: the session's graphs and swarms do not count towards the limit, and are no agents."""
         create(repository, session_id, message(0), message(1))
         repository.create_multi_agent(session_id, Orchestrator(AGENT_ID))
         assert ids(reopen().list_messages(session_id, AGENT_ID, limit=2)) == [0, 1]
+        if backend.list_sessions:
+            assert reopen().list_agents(session_id) == [AGENT_ID]
 
     @quick
     @multi_agents

@@ -32,6 +32,7 @@ class Order(Cases):
     def test_largest_message_id(self, repository: Any, reopen: Reopen, session_id: str) -> None:
         """G1, H5: messages with ids of up to 2^53 - 1 are stored, in order; a larger one is a ValueError."""
         numbers = [2**31 - 1, 2**31, 2**32, 2**53 - 2, 2**53 - 1]
+        create(repository, session_id, message(2**40), agent_id="other")  # an id as long as the next one
         create(repository, session_id, *(message(number) for number in numbers))
         again = reopen()
         assert ids(again.list_messages(session_id, AGENT_ID)) == numbers

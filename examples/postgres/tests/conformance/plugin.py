@@ -1,16 +1,18 @@
 """The pytest side of the kit: fixtures, which cases run, and what is printed when one fails."""
 
+import asyncio
 import contextlib
 import uuid
 from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .backend import Backend
-from .cases import KINDS, Cases
+from .cases import KINDS
 from .faults import use_single_methods
+from .guard import Refusal, is_case, is_declared, is_excused, is_narrowed, names_files, objections
+from .report import Report
 from .scripted_model import Step, scripted_agent
 
 MARKERS = {
@@ -20,7 +22,6 @@ MARKERS = {
     "quick": "the subset that runs on every Python",
     **KINDS,
 }
-NARROWING = ("-k", "-m", "--deselect", "--ignore", "--lf", "--last-failed", "--sw", "--stepwise", "--ff")
 
 
 class Hooks:
@@ -37,18 +38,25 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(Hooks)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Make the option known."""
+    parser.addoption("--conformance-report", metavar="FILE", help="write how the kit went, as a section in Markdown")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marks known."""
+    """Make the marks known, and collect what is to be reported."""
     for name, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
+    config.pluginmanager.register(Report(config))
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, None, None]:
     """Leave out what the backend does not declare, expect what it exempts, and refuse what it does neither with."""
+    yield  # to all others first: none of them takes away a case unseen
     cases: list[Any] = [item for item in items if is_case(item)]
-    if not cases:
-        return
     backend: Backend = config.hook.pytest_conformance_backend()
     for item in cases:
         for name in {item.name, item.originalname} & backend.exemptions.keys():
@@ -56,70 +64,19 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     absent = [item for item in cases if not is_declared(list(item.iter_markers()), backend)]
     items[:] = [item for item in items if item not in absent]
     config.hook.pytest_deselected(items=absent)
-    if not is_narrowed(config):
+    if not is_narrowed(config) and (cases or not names_files(config)):
         items += [Refusal.from_parent(session, name=reason) for reason in objections(cases, backend)]
 
 
-class Refusal(pytest.Item):
-    """A test that fails, because the run would claim more than it shows. (An error here would be lost under xdist.)"""
-
-    def runtest(self) -> None:
-        """Fail."""
-        pytest.fail(self.name, pytrace=False)
-
-    def reportinfo(self) -> tuple[Path, None, str]:
-        """Say whose test it is."""
-        return self.path, None, "conformance kit"
-
-
-def objections(cases: list[Any], backend: Backend) -> list[str]:
-    """What is left out of a run without a reason: a group that nobody inherits, a case that an option takes out."""
-    collected = {item.function for item in cases}
-    missing = []
-    for group in Cases.__subclasses__():
-        apply = {
-            name: case
-            for name, case in vars(group).items()
-            if name.startswith("test_")
-            if is_declared([*getattr(group, "pytestmark", []), *getattr(case, "pytestmark", [])], backend)
-        }
-        absent = [f"{group.__name__}.{name}" for name, case in apply.items() if case not in collected]
-        missing += [group.__name__] if absent and len(absent) == len(apply) else absent
-    unknown = sorted(set(backend.exemptions) - {name for item in cases for name in (item.name, item.originalname)})
-    return [
-        *([f"inherit in test_conformance.py what is left out, or exempt it: {', '.join(missing)}"] if missing else []),
-        *([f"Backend.exemptions names no case of the kit: {', '.join(unknown)}"] if unknown else []),
-    ]
-
-
-def is_case(item: pytest.Item) -> bool:
-    """Whether a test is a case of the kit."""
-    return isinstance(item, pytest.Function) and item.cls is not None and issubclass(item.cls, Cases)
-
-
-def is_declared(marks: list[pytest.Mark], backend: Backend) -> bool:
-    """Whether a case with these marks applies to the backend, given what it declares."""
-    return all(
-        bool(getattr(backend, mark.args[0])) == (mark.name == "requires")
-        for mark in marks
-        if mark.name in ("requires", "lacks")
-    )
-
-
-def is_narrowed(config: pytest.Config) -> bool:
-    """Whether a person asked on the command line for a part of the tests, which is nobody else's business."""
-    xdist: dict[str, Any] = getattr(config, "workerinput", {})
-    arguments = xdist["mainargv"][1:] if xdist else config.invocation_params.args
-    return any("::" in argument or argument.startswith(NARROWING) for argument in map(str, arguments))
-
-
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: Any) -> Generator[None, Any, Any]:
-    """Add the hint of a failed case to its report, and take a skipped case for a failed one."""
+    """Add the hint of a failed case to its report, and take one that was skipped or excused for a failed one."""
     report = yield
     if not is_case(item):
         return report
-    if report.skipped and not hasattr(report, "wasxfail"):
+    report.conformance_case = item.function.__qualname__
+    if report.skipped and not (hasattr(report, "wasxfail") and is_excused(item)):
+        vars(report).pop("wasxfail", None)
         report.outcome = "failed"
         report.longrepr = "A case of the kit cannot be skipped. Name it in Backend.exemptions, with the reason."
     if report.failed:
@@ -213,6 +170,33 @@ def new_agent(new_manager: Callable[..., Any]) -> Callable[..., Any]:
         return scripted_agent(session_manager or new_manager(), *script, **options)
 
     return new_agent
+
+
+@pytest.fixture
+def new_storage(backend: Backend) -> Iterator[Callable[..., Any]]:
+    """Make storages with connections of their own: what they read is in the store. Before and after it is empty."""
+    with contextlib.ExitStack() as opened:
+
+        def new_storage(**options: Any) -> Any:
+            storage = backend.open_storage(**options)
+            opened.callback(close, storage)
+            return storage
+
+        asyncio.run(delete_all(new_storage()))
+        yield new_storage
+        asyncio.run(delete_all(new_storage()))
+
+
+@pytest.fixture
+def storage(new_storage: Callable[..., Any]) -> Any:
+    """The storage that writes."""
+    return new_storage()
+
+
+async def delete_all(storage: Any) -> None:
+    """Delete all that a storage holds, as far as it can: what it cannot delete is for a test to find."""
+    keys = await storage.list("")
+    await asyncio.gather(*(storage.delete(key) for key in keys), return_exceptions=True)
 
 
 def close(opened: Any) -> None:

@@ -48,7 +48,10 @@ def look_up() -> str:
 class EveryAgent(Cases):
     """Group N, second half."""
 
-    @hint("A placeholder is replaced by another message with its tracking id: that is an update of its record.")
+    @hint(
+        "A placeholder is replaced by another message with its tracking id: that is an update of its record. What"
+        " changes after the last message is saved when the conversation stops."
+    )
     def test_bidirectional_agent(self, new_manager: NewManager) -> None:
         """N7: of a voice conversation, whose transcripts arrive after their place was taken, all is restored."""
 
@@ -297,6 +300,7 @@ async def talk(agent: BidiAgent) -> None:
             left.discard(type(event))
             if not left:
                 break
+        agent.state.set("talks", (agent.state.get("talks") or 0) + 1)  # after the last message
 
 
 def graph(manager: Any, script: list[Any], answers: list[str]) -> Graph:

@@ -13,7 +13,7 @@ from .backend import Backend
 from .cases import Cases, hint, lifecycle, quick
 from .faults import watching
 from .processes import OtherProcess
-from .records import AGENT_ID, ids, texts
+from .records import AGENT_ID, assert_json, ids, texts
 from .restore import user
 from .same import assert_same, assert_same_agent
 from .scripted_model import Call, scripted_agent
@@ -102,6 +102,8 @@ class Turns(Cases):
                 live.state.set(change, turn)
                 live("hi")
                 record = reopen().read_agent(session_id, live.agent_id)
+                assert_json([record])
+                assert record.created_at <= record.updated_at
                 times.append((record.created_at, record.updated_at))
         assert len({created for created, _ in times}) == 1
         assert [updated for _, updated in times] == sorted({updated for _, updated in times})

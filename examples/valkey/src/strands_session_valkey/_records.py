@@ -47,7 +47,12 @@ def check_ids(**ids: str | int) -> str:
 
 
 def _position_problem(value: object) -> str | None:
-    return None if isinstance(value, int) and 0 <= value < 2**53 else "must be a whole number from 0 to 2^53 - 1"
+    is_position = isinstance(value, int) and _is_whole(value) and 0 <= value < 2**53
+    return None if is_position else "must be a whole number from 0 to 2^53 - 1"
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _name_problem(value: object) -> str | None:
@@ -61,15 +66,26 @@ def _name_problem(value: object) -> str | None:
     return None if length <= MAX_ID_BYTES else f"must be at most {MAX_ID_BYTES} bytes of UTF-8, is {length}"
 
 
-def check_count(value: int | None, name: str) -> int | None:
-    """Return a limit or an offset.
+def check_count(value: int | None, name: str, *, least: int = 0) -> int | None:
+    """Return a limit, an offset or a page size.
 
     Raises:
-        ValueError: If it is negative or no whole number.
+        ValueError: If it is no whole number, or less than `least`, or more than any store can count.
     """
-    if value is not None and (not isinstance(value, int) or value < 0):
-        raise ValueError(f"{name}=<{value!r}> | must be a whole number from 0 on")
+    if value is not None and (not _is_whole(value) or not least <= value < 2**63):
+        raise ValueError(f"{name}=<{value!r}> | must be a whole number from {least} to 2^63 - 1")
     return value
+
+
+def check_prefix(prefix: str) -> str:
+    """Return what the ids to list begin with.
+
+    Raises:
+        ValueError: If it is no text that an id can begin with: it has NUL or a lone surrogate.
+    """
+    if not isinstance(prefix, str) or any(c == "\0" or unicodedata.category(c) == "Cs" for c in prefix):
+        raise ValueError(f"prefix=<{prefix!r}> | must be text without NUL and lone surrogates")
+    return prefix
 
 
 def encode(record: Session | SessionAgent | SessionMessage | dict[str, Any], name: str) -> str:

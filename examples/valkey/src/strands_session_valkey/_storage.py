@@ -7,6 +7,7 @@ import copy
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
@@ -15,6 +16,8 @@ from strands.types.exceptions import SessionException, StorageError
 from typing_extensions import Self
 
 MAX_KEY_BYTES = 2048
+
+_LAST = chr(0x10FFFF)
 
 Answer = TypeVar("Answer")
 
@@ -33,6 +36,10 @@ class ThreadedStorage(Storage):
     max_bytes: ClassVar[int]
 
     _scope = ""  # what the keys of a namespace begin with
+
+    def __init__(self) -> None:
+        """Take note that nothing is under way."""
+        self._abandoned: set[tuple[str, Future[None]]] = set()
 
     @abstractmethod
     def write_object(self, key: str, data: bytes) -> None:
@@ -121,8 +128,29 @@ class ThreadedStorage(Storage):
         self.close()
 
     async def _run(self, body: Callable[..., Answer], key: str, *arguments: Any) -> Answer:
-        with storage_errors():
-            return await asyncio.to_thread(body, key, *arguments)
+        for earlier, unfinished in tuple(self._abandoned):
+            if earlier.startswith(key):
+                await asyncio.wrap_future(unfinished)
+        done: Future[None] = Future()
+
+        def work() -> Answer:
+            if not done.set_running_or_notify_cancel():
+                raise asyncio.CancelledError
+            try:
+                return body(key, *arguments)
+            finally:
+                done.set_result(None)
+
+        try:
+            with storage_errors():
+                return await asyncio.to_thread(work)
+        except asyncio.CancelledError:
+            # A thread cannot be stopped. What is done with the key next has to wait for it: a write that was cancelled
+            # must not take the place of a later one.
+            if not done.cancel():
+                self._abandoned.add(entry := (key, done))
+                done.add_done_callback(lambda _: self._abandoned.discard(entry))
+            raise
 
 
 @contextmanager
@@ -164,3 +192,15 @@ def normalize_prefix(prefix: str) -> str:
     if ".." in normalized.split("/") or re.search("[\\\\\0\ud800-\udfff]", normalized):
         raise StorageError(f"key=<{prefix!r}> | must not have '..' segments, backslashes, NUL or lone surrogates")
     return normalized
+
+
+def end_of(prefix: str) -> str | None:
+    """Return the first text after all that begin with a prefix, in the order of code points; None if there is none.
+
+    With it `list_objects` is a range: from the prefix on, up to here.
+    """
+    stem = prefix.rstrip(_LAST)
+    if not stem:
+        return None
+    following = ord(stem[-1]) + 1
+    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)  # surrogates are no characters

@@ -158,7 +158,7 @@ def text(answer: bytes | str) -> str:
     return answer.decode() if isinstance(answer, bytes) else answer
 
 
-def check_prefix(key_prefix: str) -> str:
+def check_key_prefix(key_prefix: str) -> str:
     """Return what the keys begin with.
 
     Raises:
@@ -230,7 +230,7 @@ def _errors(name: str) -> Iterator[None]:
         yield
     except exceptions.ResponseError as error:
         if "WRONGTYPE" in str(error):
-            raise SessionCorruptError(f"{name} | the session's key holds something else than a session") from error
+            raise SessionCorruptError(f"{name} | its key in the server holds something of another kind") from error
         if str(error).startswith("MOVED "):
             raise SessionUnavailableError(
                 f"{name} | the server is a node of a cluster; pass client=valkey.ValkeyCluster(...)"

@@ -33,6 +33,7 @@ from ._layout import LAST_ID, wanted
 from ._records import (
     check_count,
     check_ids,
+    check_prefix,
     decode,
     decode_agent,
     decode_message,
@@ -40,7 +41,7 @@ from ._records import (
     decode_session,
     encode,
 )
-from .connection import Client, Server, check_prefix, text
+from .connection import Client, Server, check_key_prefix, text
 from .errors import SessionConflictError, SessionCorruptError, SessionNotFoundError
 
 _FORMAT = "1"
@@ -99,7 +100,7 @@ class ValkeySessionRepository(LogRepository):
         """
         self._ttl = _milliseconds(ttl)
         self._read_ttl = self._ttl if ttl_on_read else ""
-        self._prefix = check_prefix(key_prefix)
+        self._prefix = check_key_prefix(key_prefix)
         self._server = Server(connection_string, client, timeout)
 
     def close(self) -> None:
@@ -226,11 +227,10 @@ class ValkeySessionRepository(LogRepository):
         agent. In a cluster it scans every primary.
 
         Raises:
-            ValueError: If `page_size` is not positive.
+            ValueError: If the prefix is malformed, or `page_size` not positive.
         """
-        if page_size < 1:
-            raise ValueError(f"page_size=<{page_size}> | must be at least 1")
-        return self._scan(prefix, page_size)
+        check_count(page_size, "page_size", least=1)
+        return self._scan(check_prefix(prefix), page_size)
 
     def list_agents(self, session_id: str, **kwargs: Any) -> list[str]:
         """Return the ids of the agents of a session, sorted."""

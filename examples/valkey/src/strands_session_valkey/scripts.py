@@ -2,6 +2,8 @@
 
 The hash is `KEYS[1]`. `ARGV[1]` is how many milliseconds the session has to live from now on, or empty. What writes
 answers with `done`, or with the reason why nothing was written: `absent`, `taken`, `stale`, `behind` or `format`.
+
+A number that is an argument of a command is written with all its digits; in `..` it is not, and needs `string.format`.
 """
 
 from hashlib import sha1
@@ -63,7 +65,7 @@ local field = agent .. ':message:' .. ARGV[3]
 local stored = redis.call('HGET', KEYS[1], field)
 if stored and stored ~= text then return 'taken' end
 redis.call('HSET', KEYS[1], field, text)
-if id >= next then redis.call('HSET', KEYS[1], agent .. ':next', string.format('%.0f', id + 1)) end
+if id >= next then redis.call('HSET', KEYS[1], agent .. ':next', id + 1) end
 keep_alive()
 return 'done'
 """
@@ -84,13 +86,12 @@ if known[1] ~= '1' then return 'format' end
 if stored == new_version and version ~= new_version then return 'done' end
 if (stored or '') ~= version then return stored and 'stale' or 'absent' end
 if next < first then return 'behind ' .. next end
-if next > first then
+if next > first then -- unless this append was stored before: then it is written once more, as it was
   if version ~= new_version or next ~= first + count then return 'taken' end
   for i = 1, count do
     local field = message .. string.format('%.0f', first + i - 1)
     if redis.call('HGET', KEYS[1], field) ~= ARGV[8 + i] then return 'taken' end
   end
-  return 'done'
 end
 for i = 9 + count, #ARGV, 2 do
   if redis.call('HEXISTS', KEYS[1], message .. ARGV[i]) == 0 then return 'absent' end
@@ -102,7 +103,7 @@ for i = 9 + count, #ARGV, 2 do
   redis.call('HSET', KEYS[1], message .. ARGV[i], ARGV[i + 1])
 end
 if record ~= '' then redis.call('HSET', KEYS[1], agent, record, agent .. ':window', window) end
-redis.call('HSET', KEYS[1], agent .. ':version', new_version, agent .. ':next', string.format('%.0f', first + count))
+redis.call('HSET', KEYS[1], agent .. ':version', new_version, agent .. ':next', first + count)
 keep_alive()
 return 'done'
 """
@@ -152,7 +153,7 @@ end
 
 local skip = tonumber(string.match(window, '^%+(%d+)$'))
 for first, last in string.gmatch(skip and '0-' or window, '(%d+)-(%d*)') do
-  local ids = existing(tonumber(first), math.min(tonumber(last) or next, next - 1))
+  local ids = existing(tonumber(first), tonumber(last) or next - 1)
   for i = (skip or 0) + 1, #ids do named[#named + 1] = ids[i] end
 end
 fetch(named)

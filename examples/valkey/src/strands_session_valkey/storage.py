@@ -3,7 +3,7 @@
     storage:{17}:value:<key>    the value
     storage:{17}:index          the keys of the shard, which the server sorts by their bytes
 
-A key belongs to one of 64 shards by its first two segments, so that a session's keys share one. A shard is a slot of a
+A key belongs to one of 32 shards by its first two segments, so that a session's keys share one. A shard is a slot of a
 cluster: value and index change together, in one step.
 """
 
@@ -15,9 +15,9 @@ from zlib import crc32
 
 from . import scripts
 from ._storage import ThreadedStorage
-from .connection import Client, Server, check_prefix
+from .connection import Client, Server, check_key_prefix
 
-_SHARDS = 64
+_SHARDS = 32
 _PAGE = 2_000  # keys that a shard answers with at once
 _END = b"\xff"  # after all that UTF-8 can be
 
@@ -51,7 +51,8 @@ class ValkeyStorage(ThreadedStorage):
         Raises:
             ValueError: If an argument is malformed.
         """
-        self._prefix = check_prefix(key_prefix)
+        super().__init__()
+        self._prefix = check_key_prefix(key_prefix)
         self._server = Server(connection_string, client, timeout)
 
     def close(self) -> None:

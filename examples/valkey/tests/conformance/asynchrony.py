@@ -171,6 +171,38 @@ class Asynchrony(Cases):
 
     @quick
     @lifecycle
+    @requires("nonblocking")
+    @hint("close() waits for what a cancelled turn left in flight, also while other managers use the same threads.")
+    def test_closed_with_a_write_in_flight(
+        self, new_agent: NewAgent, new_manager: NewManager, reopen: Reopen, session_id: str
+    ) -> None:
+        """L4: a manager that is closed waits for the write that a cancelled turn left in flight."""
+        another, manager = new_manager(), new_manager()
+        live = new_agent(session_manager=manager)
+        new_agent(session_manager=another, agent_id="another")
+        write_log = manager.session_repository.write_log
+        started, go_on = threading.Event(), threading.Event()
+
+        def slow_write_log(*args: Any, **kwargs: Any) -> None:
+            started.set()
+            assert go_on.wait(10)
+            write_log(*args, **kwargs)
+
+        async def run() -> None:
+            turn = asyncio.ensure_future(live.invoke_async("hi"))
+            await asyncio.to_thread(started.wait, 10)
+            while not turn.done():
+                turn.cancel()
+                await asyncio.sleep(0.01)
+
+        manager.session_repository.write_log = slow_write_log
+        asyncio.run(run())
+        threading.Timer(0.3, go_on.set).start()
+        manager.close()
+        assert ids(reopen().list_messages(session_id, live.agent_id)) == [0]
+
+    @quick
+    @lifecycle
     @hint("Close what was opened: connections, files, threads.")
     def test_nothing_is_left_open(self, backend: Backend, session_id: str) -> None:
         """L4, P6: managers that were used and closed leave no thread and no open resource behind."""

@@ -44,9 +44,9 @@ class Backend:
     restarts: bool = False
     """The store can be stopped and started again, with its data: nobody else uses it."""
     storage: bool = False
-    """Strands' unified Storage on the same datastore."""
+    """Strands' unified Storage on the same datastore, reached by the same `options`."""
     search: bool = False
-    """Storage with a search of its own."""
+    """The storage's `search` is the backend's own: in the store, not by the SDK's reading of every value."""
 
     # Exactness: False where the datastore cannot hold such a value. Then the write must be refused, never altered.
     stores_nul: bool = True
@@ -88,6 +88,10 @@ class Backend:
     def repository(self, **options: Any) -> Any:
         """A repository with a connection of its own."""
         return package.SessionRepository(**{**self.options(), **options})
+
+    def open_storage(self, **options: Any) -> Any:
+        """A storage with a connection of its own (capability `storage`)."""
+        return package.Storage(**{**self.options(), **options})
 
     def elsewhere(self) -> Any:
         """A repository of another application on the same server: of another prefix or schema (capability `prefix`)."""

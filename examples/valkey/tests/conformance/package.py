@@ -1,5 +1,7 @@
 """The one place of the kit that names the package under test."""
 
+from typing import Any
+
 import strands_session_valkey as package
 from strands_session_valkey import (
     SessionConflictError,
@@ -12,6 +14,8 @@ from strands_session_valkey._batch import Batch, LogRepository
 
 SessionManager = package.ValkeySessionManager
 SessionRepository = package.ValkeySessionRepository
+Storage: Any = getattr(package, "ValkeyStorage", None)
+"""None where the package has none, which its backend declares."""
 
 __all__ = [
     "Batch",
@@ -22,5 +26,6 @@ __all__ = [
     "SessionNotFoundError",
     "SessionRepository",
     "SessionUnavailableError",
+    "Storage",
     "copy_session",
 ]

@@ -38,6 +38,7 @@ class Redaction(Cases):
         stored = again.read_message(session_id, AGENT_ID, 0)
         assert stored is not None
         assert_same(stored.to_message(), replacement())
+        assert_same(stored.redact_message, replacement())
 
     @messages
     @hint("Store redact_message in place of message. Look for copies: indexes, logs, free pages, old versions of rows.")

@@ -218,6 +218,20 @@ class ExactRestore(Cases):
             live(prompt)
         assert_same_agent(new_agent(), live)
 
+    @hint("The agent may have fewer messages than are stored when the next one is added: look at both lengths first.")
+    def test_dropped_within_a_turn(self, new_agent: NewAgent, manager: Any) -> None:
+        """N2: messages that a hook drops in the middle of a turn are not restored."""
+
+        def drop(event: BeforeModelCallEvent) -> None:
+            if len(event.agent.messages) == 5:
+                del event.agent.messages[1:-1]
+
+        live = new_agent(session_manager=manager, hooks=[drop])
+        for prompt in ("one", "two", "three"):
+            live(prompt)
+        assert len(live.messages) == 3
+        assert_same_agent(new_agent(), live)
+
     @hint("The merged message has the tracking id of the one that it replaces, and its record.")
     def test_merged_continuation(self, new_agent: NewAgent, manager: Any, reopen: Reopen) -> None:
         """N6: input that is merged into the last user message is restored as one message, in one record."""

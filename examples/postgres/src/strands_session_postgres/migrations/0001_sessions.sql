@@ -84,9 +84,9 @@ SELECT
     message_id,
     created_at,
     message ->> 'role' AS role,
-    CASE WHEN message #>> '{metadata,usage,inputTokens}' ~ '^\d{1,15}$'
+    CASE WHEN message #>> '{metadata,usage,inputTokens}' ~ '^[0-9]{1,15}$'
         THEN (message #>> '{metadata,usage,inputTokens}')::bigint END AS input_tokens,
-    CASE WHEN message #>> '{metadata,usage,outputTokens}' ~ '^\d{1,15}$'
+    CASE WHEN message #>> '{metadata,usage,outputTokens}' ~ '^[0-9]{1,15}$'
         THEN (message #>> '{metadata,usage,outputTokens}')::bigint END AS output_tokens,
     num_nonnulls(redact_message, redact_message_raw) = 1 AS redacted
 FROM {schema}.messages;
