@@ -5,7 +5,7 @@ from __future__ import annotations
 from doubles import Code, Edit, Mistake
 
 SERVER = "connection.Server"
-STALE = "again = isinstance(error, _TAKEN_BACK) or any(connection.broken for connection in lent)"
+STALE = "is_broken = any(connection.broken for connection in lent)"
 
 
 def takes_ttl_on_read(code: Code) -> None:
@@ -22,8 +22,8 @@ def once_only(code: Code) -> None:
     code.edit(f"{SERVER}.run", "deadline = time.monotonic() + self._seconds", "tries = 0")
     code.edit(
         f"{SERVER}.run",
-        "if not again or time.monotonic() > deadline:",
-        "tries += 1\n            if not again or tries > 1:",
+        "if not (is_broken or isinstance(error, _TAKEN_BACK)) or time.monotonic() > deadline:",
+        "tries += 1\n            if not is_broken or tries > 1:",
     )
 
 
@@ -36,7 +36,7 @@ MISTAKES = [
             "Outages.test_restart_between_two_turns",
         ],
         "SessionUnavailableError",
-        [Edit(f"{SERVER}.run", STALE, "again = isinstance(error, _TAKEN_BACK)")],
+        [Edit(f"{SERVER}.run", STALE, "is_broken = False")],
     ),
     Mistake(
         "a call is repeated once, though all idle connections are broken",
@@ -65,7 +65,7 @@ MISTAKES = [
     Mistake(
         "the tables are made without a lock",
         ["Concurrency.test_processes_on_an_empty_store"],
-        "already exists",
+        "duplicate key value violates unique constraint",
         [Edit("schema.apply", 'cursor.execute(f"SELECT pg_advisory_xact_lock({_LOCK})", prepare=False)', "pass")],
     ),
 ]

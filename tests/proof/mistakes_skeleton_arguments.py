@@ -48,7 +48,7 @@ MISTAKES = [
         "a page of no session is an empty listing",
         ["Deletion.test_malformed_page_size"],
         "DID NOT RAISE ValueError",
-        [Edit(f"{REPOSITORY}.list_sessions", "page_size < 1", "page_size is None")],
+        [Edit(f"{REPOSITORY}.list_sessions", ", least=1", "")],
     ),
     Mistake(
         "list_agents does not check its argument",

@@ -205,8 +205,8 @@ MISTAKES = [
         [
             Edit(
                 "_records._position_problem",
-                "isinstance(value, int) and 0 <= value",
-                "str(value).isdigit() and 0 <= int(value)",
+                "isinstance(value, int) and _is_whole(value) and 0 <= value < 2**53",
+                "str(value).isdigit()",
             )
         ],
     ),

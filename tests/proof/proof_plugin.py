@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,11 @@ def code(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
         # A double may leave managers open: the next case counts anew.
         changes.setattr(f"{PACKAGE}._executor._users", 0)
         changes.setattr(f"{PACKAGE}._executor._pool", None)
+        if request.param != CORRECT:
+            wait = threading.Event.wait  # where a double blocks, nobody has to wait for long to know
+            changes.setattr(
+                threading.Event, "wait", lambda event, timeout=None: wait(event, timeout and min(timeout, 6))
+            )
         code = Code(changes)
         for change in MISTAKES[request.param].changes if request.param != CORRECT else []:
             change(code)
@@ -42,7 +48,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """Leave out all cases that no mistake names. (The kit objects to that, unless `-k` is on the command line.)"""
+    """Leave out all cases that no mistake names. The kit objects to that, unless `-k` is on the command line."""
     yield
     items[:] = [item for item in items if hasattr(item, "callspec") and "code" in item.callspec.params]
 
