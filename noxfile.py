@@ -77,11 +77,14 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def tests(session: nox.Session) -> None:
-    """Tests the template; arguments after -- go to pytest."""
-    session.install(*nox.project.dependency_groups(PROJECT, "test"))
-    # Tests make environments of their own, for which uv must not take this one.
-    no_environment = dict.fromkeys(["UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "VIRTUAL_ENV"])
-    session.run("pytest", *(session.posargs or ["-n", "auto"]), env=no_environment)
+    """Tests the template, all but what `proof` does; arguments after -- go to pytest."""
+    run_pytest(session, *(session.posargs or ["-m", "not proof"]))
+
+
+@nox.session(python=NEWEST)
+def proof(session: nox.Session) -> None:
+    """Tests the kit: on mistakes that it has to find, on the SDK's own manager, on sessions of other packages."""
+    run_pytest(session, "-m", "proof", *session.posargs)
 
 
 @nox.session(python=NEWEST)
@@ -164,6 +167,14 @@ def summary(session: nox.Session) -> None:
         session.error(f"required, and not tested with success: {', '.join(missing)}")
     if "success" in RAN.values():
         session.log("Next: uvx nox -s demo shows what it is for; README.md says how to scaffold your own.")
+
+
+def run_pytest(session: nox.Session, *arguments: str) -> None:
+    """Run tests of this repository on all cores."""
+    session.install(*nox.project.dependency_groups(PROJECT, "test"))
+    # Tests make environments of their own, for which uv must not take this one.
+    no_environment = dict.fromkeys(["UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "VIRTUAL_ENV"])
+    session.run("pytest", "-n", "auto", *arguments, env=no_environment)
 
 
 @contextmanager

@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import Render
+
+pytestmark = pytest.mark.proof
 
 # An agent that called a tool, was shown a picture and changed its state, and whose last message was redacted, with
 # the original beside it. What becomes of it is compared with what was in memory, and with the other's timestamps.

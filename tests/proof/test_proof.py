@@ -14,6 +14,7 @@ import pytest
 from conftest import Render
 from doubles import PACKAGE, Mistake, files, mistakes
 
+pytestmark = pytest.mark.proof
 HERE = Path(__file__).parent
 Run = Callable[[str], list[dict[str, Any]]]
 
