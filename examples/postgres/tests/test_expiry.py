@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 from conformance.batches import batch
 from conformance.concurrency import in_threads
@@ -182,6 +183,21 @@ def test_prune_in_several_places(backend: Any, reopen: Reopen, new_session_id: C
 
     assert sum(in_threads(5, work)) == 40
     assert len(repository.list_messages(busy, AGENT_ID)) == 50
+
+
+def test_prune_waits_for_nobody(backend: Any, reopen: Reopen, new_session_id: Callable[..., str]) -> None:
+    """An expired session that somebody holds is left for the next time."""
+    repository = reopen(timeout=5)
+    repository.prune_expired()
+    expired = [new_session_id() for _ in range(3)]
+    for session_id in expired:
+        create(repository, session_id)
+        Clock(backend, session_id).set(-0.001)
+    with psycopg.connect(backend.url) as other:
+        hold = f"SELECT FROM {backend.schema}.sessions WHERE session_id = %s FOR UPDATE"
+        other.execute(hold.encode(), [expired[1]])
+        assert repository.prune_expired() == 2
+    assert repository.prune_expired() == 1
 
 
 @pytest.mark.parametrize("batch_size", [0, -1])

@@ -1,12 +1,14 @@
 """What the tables see to by themselves, whoever writes to them or looks into them. This file is yours."""
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 from conformance.multi_agents import Orchestrator
 from conformance.package import package
-from conformance.records import AGENT_ID, agent, create, message
+from conformance.records import AGENT_ID, agent, create, ids, message, session
+from psycopg.conninfo import make_conninfo
 
 DOCUMENTS = [
     ("agents", "state"),
@@ -70,6 +72,24 @@ def test_ranges(backend: Any) -> None:
         listed = explain(backend, package.statements.LIST_SESSIONS, values)
     assert "using sessions_expires_at" in expired
     assert "Index Cond: ((session_id >= 's7'::text)" in listed
+
+
+def test_order(backend: Any, reopen: Callable[..., Any], session_id: str) -> None:
+    """Listings are in order, page by page, whatever plan the server chooses: here none that follows an index."""
+    plans = " ".join(f"-c enable_{kind}=off" for kind in ("indexscan", "indexonlyscan", "bitmapscan"))
+    repository = reopen(connection_string=make_conninfo(backend.url, options=plans))
+    for number in reversed(range(10)):
+        repository.create_session(session(f"{session_id}-{number}"))
+        repository.create_agent(f"{session_id}-9", agent(f"{number}"))
+        repository.create_message(f"{session_id}-9", "9", message(number))
+    listed = (one.session_id for one in repository.list_sessions(session_id, page_size=3))
+    assert next(listed) == f"{session_id}-0"
+    repository.delete_session(f"{session_id}-2")  # is on the page that was read
+    repository.delete_session(f"{session_id}-3")  # is on the next one
+    assert list(listed) == [f"{session_id}-{number}" for number in (1, 2, *range(4, 10))]
+    assert repository.list_agents(f"{session_id}-9") == [f"{number}" for number in range(10)]
+    assert ids(repository.list_messages(f"{session_id}-9", "9", limit=5, offset=2)) == [2, 3, 4, 5, 6]
+    assert ids(repository.read_log(f"{session_id}-9", "9").messages) == list(range(10))
 
 
 def explain(backend: Any, statement: str, values: dict[str, Any]) -> str:

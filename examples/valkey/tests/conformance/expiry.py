@@ -8,10 +8,11 @@ import pytest
 
 from . import package
 from .backend import Backend
+from .batches import batch
 from .calls import fill, reads, writes
 from .cases import Cases, deletion, hint, lacks, lifecycle, quick, requires
 from .deletion import listed
-from .records import AGENT_ID, create, message, session
+from .records import AGENT_ID, agent, create, message, session
 
 NewAgent = Callable[..., Any]
 NewManager = Callable[..., Any]
@@ -76,6 +77,7 @@ class Expiry(Cases):
         repository.create_session(session(unused))
         for session_id in (expiring, other):
             fill(backend, repository, session_id)
+        version = repository.read_log(expiring, AGENT_ID).version
         end = time.monotonic() + LONG
         while again.read_session(expiring) is not None:
             assert time.monotonic() < end, "the session did not expire"
@@ -87,6 +89,9 @@ class Expiry(Cases):
             for writer in (again, repository):
                 with pytest.raises(package.SessionNotFoundError, match=expiring):
                     call(writer, expiring)
+        if backend.atomic_batch:
+            with pytest.raises(package.SessionNotFoundError, match=expiring):
+                repository.write_log(batch(expiring, agent=agent(), version=version, next_id=1))
         with pytest.raises(package.SessionNotFoundError, match=unused):
             again.delete_session(unused)
         again.create_session(session(expiring))
