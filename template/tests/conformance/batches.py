@@ -39,8 +39,9 @@ class Batches(Cases):
         first = batch(session_id, create=[message(0), message(1)], agent=agent(), new_version="v1")
         repository.write_log(first)
         assert_same_record(reopen().read_agent(session_id, AGENT_ID), agent())
-        changed = agent(state={"a": 1}, _internal_state={"model_state": {"blob": b"\x00"}})
-        new = message(0, "new", updated_at="2024-05-01T00:00:00+00:00")
+        later = "2024-05-01T00:00:00+00:00"
+        changed = agent(state={"a": 1}, _internal_state={"model_state": {"blob": b"\x00"}}, updated_at=later)
+        new = message(0, "new", updated_at=later)
         second = batch(session_id, create=[message(2)], update=[new], agent=changed, version="v1", next_id=2)
         repository.write_log(second)
         again = reopen()
