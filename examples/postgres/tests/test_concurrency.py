@@ -6,9 +6,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from conformance.concurrency import in_threads
+from conformance.batches import batch
+from conformance.concurrency import in_threads, outcome
 from conformance.package import SessionNotFoundError, SessionRepository
-from conformance.records import AGENT_ID, create, ids, message
+from conformance.records import AGENT_ID, agent, create, ids, message
 from conformance.scripted_model import scripted_agent
 from conformance.wire import HOST, Wire
 from psycopg.conninfo import make_conninfo
@@ -49,6 +50,44 @@ def test_deadlock(backend: Any, new_manager: Callable[..., Any], session_id: str
     else:
         assert errors == []
         assert manager.read_agent().state == {"a": 1}
+
+
+LOCK = "SELECT FROM {schema}.agents WHERE session_id = %(s)s FOR NO KEY UPDATE"
+UPDATE = "UPDATE {schema}.agents SET version = 'new' WHERE session_id = %(s)s"
+INSERT = "INSERT INTO {schema}.messages (session_id, agent_id, message_id, message) VALUES (%(s)s, %(a)s, 0, '{}')"
+
+
+APPEND: dict[str, Any] = {"create": [message(0)]}
+STATE: dict[str, Any] = {"agent": agent(state={"a": 1})}
+UNSEEN = "it counts the messages as of its own beginning, and the row that it waited for is as it was"
+
+
+@pytest.mark.parametrize(
+    ("other", "change"),
+    [
+        pytest.param([UPDATE], APPEND, id="append beside a change"),
+        pytest.param([UPDATE], STATE, id="change beside a change"),
+        pytest.param([LOCK, INSERT], APPEND, id="append beside an append"),
+        pytest.param([LOCK, INSERT], STATE, id="change beside an append", marks=pytest.mark.xfail(reason=UNSEEN)),
+    ],
+)
+def test_save_beside_another(
+    backend: Any, repository: Any, session_id: str, other: list[str], change: dict[str, Any]
+) -> None:
+    """A save that begins while another writer's is not committed yet waits for its end, and is refused then."""
+    create(repository, session_id)
+    version = repository.read_log(session_id, AGENT_ID).version
+    new_version = "mine" if "agent" in change else version
+    mine = batch(session_id, version=version, new_version=new_version, **change)
+    outcomes: list[str] = []
+    saving = threading.Thread(target=lambda: outcomes.append(outcome(lambda: repository.write_log(mine))))
+    with psycopg.connect(backend.url) as writer:
+        for statement in other:
+            writer.execute(statement.replace("{schema}", backend.schema).encode(), {"s": session_id, "a": AGENT_ID})
+        saving.start()
+        wait_for(lambda: is_waited_for(backend, writer) or not saving.is_alive())
+    saving.join()
+    assert outcomes == ["conflict"]
 
 
 @pytest.mark.parametrize("level", [r"repeatable\ read", "serializable"])

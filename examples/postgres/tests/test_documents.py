@@ -110,7 +110,7 @@ def test_queries_are_found(request: pytest.FixtureRequest) -> None:
 
 @pytest.mark.parametrize("time", TIMES)
 def test_times(repository: Any, reopen: Reopen, session_id: str, time: str) -> None:
-    """A time comes back as it was written, also one that is none."""
+    """A time comes back as it was written, also one that is none, and that of an update as well."""
     times = {"created_at": time, "updated_at": time}
     started, speaker, said = session(session_id, **times), agent(**times), message(0, **times)
     repository.create_session(started)
@@ -118,6 +118,11 @@ def test_times(repository: Any, reopen: Reopen, session_id: str, time: str) -> N
     repository.create_message(session_id, AGENT_ID, said)
     again = reopen()
     assert_same_record(again.read_session(session_id), started)
+    assert_same_record(again.read_agent(session_id, AGENT_ID), speaker)
+    assert_same_record(again.read_message(session_id, AGENT_ID, 0), said)
+    speaker.updated_at = said.updated_at = "2025-01-01T00:00:00+00:00"
+    repository.update_agent(session_id, speaker)
+    repository.update_message(session_id, AGENT_ID, said)
     assert_same_record(again.read_agent(session_id, AGENT_ID), speaker)
     assert_same_record(again.read_message(session_id, AGENT_ID, 0), said)
 

@@ -39,12 +39,13 @@ class Batches(Cases):
         first = batch(session_id, create=[message(0), message(1)], agent=agent(), new_version="v1")
         repository.write_log(first)
         assert_same_record(reopen().read_agent(session_id, AGENT_ID), agent())
-        changed = agent(state={"a": 1}, _internal_state={"model_state": {"blob": b"\x00"}})
-        second = batch(
-            session_id, create=[message(2)], update=[message(0, "new")], agent=changed, version="v1", next_id=2
-        )
+        later = "2024-05-01T00:00:00+00:00"
+        changed = agent(state={"a": 1}, _internal_state={"model_state": {"blob": b"\x00"}}, updated_at=later)
+        new = message(0, "new", updated_at=later)
+        second = batch(session_id, create=[message(2)], update=[new], agent=changed, version="v1", next_id=2)
         repository.write_log(second)
         again = reopen()
+        assert_same_record(again.read_message(session_id, AGENT_ID, 0), new)
         assert_same_record(again.read_agent(session_id, AGENT_ID), changed)
         assert texts(again.list_messages(session_id, AGENT_ID)) == ["new", "text 1", "text 2"]
         assert again.read_log(session_id, AGENT_ID).version == second.new_version
