@@ -60,6 +60,7 @@ KNOWN = {
         "test_call_without_result",
         "test_copied_messages",
         "test_direct_appends",
+        "test_dropped_within_a_turn",
         "test_merged_continuation",
         "test_placeholder_is_replaced_at_once",
         "test_redaction_lasts",
