@@ -47,13 +47,13 @@ MISTAKES = [
     Mistake(
         "the messages of an expired session are still listed",
         ["Expiry.test_expiry"],
-        "the session is gone, and records of it are not",
+        "is gone, and",
         [Edit("statements.LIST_MESSAGES", " AND (s.expires_at > now()) IS NOT FALSE", "")],
     ),
     Mistake(
         "the agent of an expired session is still there",
         ["Expiry.test_expiry"],
-        "the session is gone, and records of it are not",
+        "is gone, and",
         [Edit("statements.READ_AGENT", " AND (s.expires_at > now()) IS NOT FALSE", "")],
     ),
     Mistake(

@@ -7,6 +7,7 @@ from doubles import Edit, Mistake
 MANAGER = "session_manager.CorrectSessionManager"
 REPOSITORY = "repository.CorrectSessionRepository"
 WAIT = '__import__("time").sleep(0.5)'  # for the others, so that it does not depend on luck whether they meet
+PAUSE = '__import__("time").sleep(0.01)'
 LOOK_FIRST = f"""if self.read_session(session.session_id) is not None:
         raise SessionConflictError(name)
     {WAIT}
@@ -44,7 +45,10 @@ MISTAKES = [
         "threads share a connection without taking turns",
         ["Concurrency.test_threads"],
         "== [0, 1, 2",
-        [Edit("connection.Database.__init__", "threading.RLock()", "__import__('contextlib').nullcontext()")],
+        [
+            Edit("connection.Database.__init__", "threading.RLock()", "__import__('contextlib').nullcontext()"),
+            Edit("connection.Database._transaction", "self._sql.execute(begin)", f"self._sql.execute(begin); {PAUSE}"),
+        ],
     ),
     Mistake(
         "an agent that another process is just creating is an error",
