@@ -61,7 +61,7 @@ def plan(session: nox.Session) -> None:
     """Says what is going to happen."""
     session.log("A few minutes on two cores, once packages are in the cache:")
     session.log("lint      this repository's own code, texts and workflows")
-    session.log("tests     the template: every combination rendered, odd names, wheel, updates, and the kit on broken code")
+    session.log("tests     the template: every combination rendered, odd names, wheel, updates, the kit on broken code")
     session.log(f"examples  examples/ is what the template renders, and passes its own tests on Python {NEWEST}")
     session.log(f"generated a fresh repository and its own nox: the whole kit on Python {NEWEST},")
     session.log(f"          a part of it on {', '.join(FOUND[:-1]) or 'no other, since none is installed'}")
