@@ -155,7 +155,7 @@ class PostgresSessionRepository(LogRepository):
         """Return an agent, None where there is none."""
         name = check_ids(session_id=session_id, agent_id=agent_id)
         rows = self._tables.fetch(name, statements.READ_AGENT, {"session_id": session_id, "agent_id": agent_id})
-        return agent_from_columns(rows[0][:7], session_id, agent_id) if rows else None
+        return agent_from_columns(rows[0], session_id, agent_id) if rows else None
 
     def update_agent(self, session_id: str, session_agent: SessionAgent, **kwargs: Any) -> None:
         """Replace an agent's record, whole. When it was created stays.

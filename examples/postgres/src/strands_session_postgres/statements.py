@@ -132,7 +132,7 @@ READ_AGENT = f"""
 SELECT coalesce(a.state::text, a.state_raw),
   coalesce(a.conversation_manager_state::text, a.conversation_manager_state_raw),
   coalesce(a.internal_state::text, a.internal_state_raw),
-  {_AGENT_TIMES}, a.version
+  {_AGENT_TIMES}
 FROM {{schema}}.agents a JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}"""
 
 LIST_AGENTS = f"""
