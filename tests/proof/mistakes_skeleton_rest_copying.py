@@ -98,7 +98,7 @@ MISTAKES = [
     Mistake(
         "a copy closes the gaps between message ids",
         ["Copying.test_gaps"],
-        "At index",
+        "At index 0 diff: 0 != 2",
         [
             Edit(
                 "_copy._pages",
@@ -112,13 +112,13 @@ MISTAKES = [
     Mistake(
         "a copy takes messages twice from pages that overlap",
         ["Copying.test_gaps"],
-        "target's",
+        "target's message, message_id is not",
         [Edit("_copy._pages", NEW, "new = [_plain(message) for message in page]")],
     ),
     Mistake(
         "a copy writes one batch across a gap",
         ["Copying.test_gaps"],
-        "assert False",
+        "where False = all(",
         [Edit("_copy._runs", "message.message_id != run[-1].message_id + 1 or ", "")],
     ),
     Mistake(
@@ -172,7 +172,7 @@ MISTAKES = [
     Mistake(
         "a copy writes the session before it asks whether the target stores graphs",
         ["Copying.test_target_without_graphs"],
-        "is None",
+        ") is None",
         [Edit("_copy.copy_session", REFUSED_FIRST, "\n    ".join(reversed(REFUSED_FIRST.split("\n    "))))],
     ),
     Mistake(

@@ -12,9 +12,9 @@ TOOL_USE = """if "message" in values:
         values["message"] = {**values["message"], "content": blocks}
     try:
 """
-WITHOUT_CALL = """stored = clone(message)
+EMPTY_RESULT = """stored = clone(message)
         for block in stored["content"]:
-            block.get("toolResult", {}).pop("toolUseId", None)"""
+            block.get("toolResult", {}).update(content=[])"""
 
 MISTAKES = [
     # Batches.
@@ -187,10 +187,10 @@ MISTAKES = [
         ],
     ),
     Mistake(
-        "a redacted tool result is stored without the id of its call",
+        "a redacted tool result is stored without what replaced it",
         ["Redaction.test_redacted_tool_result"],
-        "toolUseId",
-        [Edit("_log.AgentLog._match", "stored = clone(message)", WITHOUT_CALL)],
+        "has 0 items, not 1",
+        [Edit("_log.AgentLog._match", "stored = clone(message)", EMPTY_RESULT)],
     ),
     Mistake(
         "the state of a stateful model is not restored",
