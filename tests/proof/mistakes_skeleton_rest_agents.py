@@ -159,6 +159,18 @@ MISTAKES = [
         [Edit(f"{MANAGER}._on_message", SAVE, "pass")],
     ),
     Mistake(
+        "what an agent says after it was cancelled is taken for stored, and is not",
+        ["ExactRestore.test_cancelled_by_the_user"],
+        "lost messages of the conversation",
+        [
+            Edit(
+                "_saver.AgentSaver._write",
+                "self._repository.write_log(batch)",
+                "self.agent()._cancel_signal.is_set() or self._repository.write_log(batch)",
+            )
+        ],
+    ),
+    Mistake(
         "the stored messages are looked at without regard to how many the agent still has",
         ["ExactRestore.test_dropped_within_a_turn"],
         "list index out of range",
