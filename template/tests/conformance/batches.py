@@ -138,17 +138,19 @@ class Batches(Cases):
         assert_same_record(reopen().read_agent(session_id, AGENT_ID), agent())
 
     @requires("atomic_batch")
+    @pytest.mark.parametrize("left", [0, 1])
     @hint("A server that lost its last writes has fewer messages than its writer knows: an append would leave a gap.")
-    def test_store_that_fell_back(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+    def test_store_that_fell_back(self, repository: Any, reopen: Reopen, session_id: str, left: int) -> None:
         """Q4: a batch that knows of messages after the last one stored is refused, and nothing of it is written."""
-        create(repository, session_id, message(0))
+        create(repository, session_id, message(7), agent_id="other")
+        create(repository, session_id, *(message(number) for number in range(left)))
         stored = reopen().read_log(session_id, AGENT_ID)
         for change in (
             {"agent": agent(state={"a": 1})},
             {"update": [message(0, "new")]},
             {"create": [message(3, "mine")]},
         ):
-            with pytest.raises(package.SessionConflictError, match="message_id=<1>"):
+            with pytest.raises(package.SessionConflictError, match=f"message_id=<{left}>"):
                 repository.write_log(batch(session_id, version=stored.version, next_id=3, **change))
         assert reopen().read_log(session_id, AGENT_ID) == stored
 
