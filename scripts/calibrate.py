@@ -13,7 +13,7 @@ from kit import ROOT, Outcome, run
 DOCUMENT = ROOT / "docs/calibration.md"
 FOLDER = ROOT / "tests/calibration"
 
-# Groups and cases about what only the generated package has, and one whose outcome is chance.
+# Groups and cases about what only the generated package has, and two whose outcome is chance.
 LEFT_OUT = {
     "the batch of a save, its faults, and calls that are watched": [
         "Batches",
@@ -38,8 +38,9 @@ LEFT_OUT = {
     "`close()`": ["Asynchrony.test_closed_manager", "Asynchrony.test_closed_repository"],
     "a server, and the wire to it": ["Cost", "Outages"],
     "the unified Storage of the same package": ["Snapshots", "UnifiedStorage"],
-    "a race of processes for a new session, which the SDK's manager wins or loses by chance": [
+    "races for a new session, which the SDK's manager wins or loses by chance: it looks first and creates then": [
         "Concurrency.test_processes_start_at_once",
+        "Concurrency.test_session_is_created_once",
     ],
 }
 KINDS = {
@@ -98,7 +99,7 @@ def document(outcomes: list[Outcome]) -> str:
             # A case with several parameters is named once.
             listed = {f"{one.group}.{one.case}": one.behaviour for one in known if one.reason == reason}
             lines += [f"- {behaviour} (`{case}`)" for case, behaviour in sorted(listed.items())]
-    lines += ["", "## Not run", "", "Cases about what the SDK does not have, and one whose outcome is chance:", ""]
+    lines += ["", "## Not run", "", "Cases about what the SDK does not have, and two whose outcome is chance:", ""]
     lines += [f"- {about}: {', '.join(f'`{name}`' for name in names)}" for about, names in LEFT_OUT.items()]
     return "\n".join([*lines, ""])
 

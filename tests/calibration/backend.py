@@ -85,9 +85,6 @@ KNOWN = {
     "defect: a graph that another process stored meanwhile is written over; no report found": [
         "test_graph_of_another_process",
     ],
-    "defect: a session is looked for first and created then, so that several succeed in a race; no report found": [
-        "test_session_is_created_once",
-    ],
     "defect: a second writer is not noticed, and writes over the first one's messages (harness-sdk#2531)": [
         "test_two_writers_of_messages",
     ],

@@ -7,7 +7,7 @@ from doubles import Edit, Mistake
 STORAGE = "storage.CorrectStorage"
 THREADED = "_storage.ThreadedStorage"
 LISTING = f"{STORAGE}.list_objects"
-RANGE = "key >= ?1 AND (?2 IS NULL OR key < ?2)"
+RANGE = "key >= :first AND (:end IS NULL OR key < :end)"
 RUN = f"{THREADED}._run"
 
 MISTAKES = [
@@ -113,13 +113,19 @@ MISTAKES = [
         "a prefix is a pattern",
         ["UnifiedStorage.test_keys_like_patterns"],
         "with the prefix '%'",
-        [Edit(LISTING, RANGE, "key LIKE ?1 || '%' AND (?2 IS NULL OR 1)")],
+        [Edit(LISTING, RANGE, "key LIKE :first || '%' AND (:end IS NULL OR 1)")],
     ),
     Mistake(
         "a prefix ends where a segment ends",
         ["UnifiedStorage.test_listing"],
         "Right contains one more item: 'a/bc'",
-        [Edit(LISTING, RANGE, "(key = ?1 OR ?1 = '' OR key LIKE rtrim(?1, '/') || '/%') AND (?2 IS NULL OR 1)")],
+        [
+            Edit(
+                LISTING,
+                RANGE,
+                "(key = :first OR :first = '' OR key LIKE rtrim(:first, '/') || '/%') AND (:end IS NULL OR 1)",
+            )
+        ],
     ),
     Mistake(
         "keys are listed without their prefix",

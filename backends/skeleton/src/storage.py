@@ -69,5 +69,5 @@ class {== class_prefix ==}Storage(ThreadedStorage):
         """Return the keys that begin with a prefix, in the order of their code points."""
         # TODO(backend): find the keys without looking at all of them. A prefix is plain text: `%` and `*` mean nothing.
         with self._database.get().read(f"prefix=<{prefix}>") as sql:
-            query = "SELECT key FROM objects WHERE key >= ?1 AND (?2 IS NULL OR key < ?2) ORDER BY key"
-            return [key for (key,) in sql.execute(query, (prefix, end_of(prefix)))]
+            query = "SELECT key FROM objects WHERE key >= :first AND (:end IS NULL OR key < :end) ORDER BY key"
+            return [key for (key,) in sql.execute(query, {"first": prefix, "end": end_of(prefix)})]

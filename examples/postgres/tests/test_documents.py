@@ -73,6 +73,7 @@ def test_column(backend: Any, repository: Any, reopen: Reopen, session_id: str, 
     stored = fill(repository, session_id, value)
     again = reopen()
     assert_same_record(again.read_agent(session_id, AGENT_ID), stored["agent"])
+    assert_same_record(again.read_log(session_id, AGENT_ID).agent, stored["agent"])
     for record in stored["messages"]:
         assert_same_record(again.read_message(session_id, AGENT_ID, record.message_id), record)
     assert_same(again.read_multi_agent(session_id, "graph"), {"value": value})

@@ -72,6 +72,10 @@ class Batches(Cases):
             old = [message(number, f"{length}") for number in range(length)]
             values = {"agent_id": name, "create": old, "agent": agent(name), "new_version": "v1"}
             repository.write_log(batch(session_id, **values))
+        repository.create_agent(places[0][0], agent("c"))
+        repository.create_message(places[0][0], "c", message(0))
+        repository.update_message(places[0][0], "c", message(0, "changed"))
+        repository.update_agent(places[0][0], agent("c", state={"a": 1}))
         for length, (session_id, name) in enumerate(places, 1):
             new, changed = [message(length, f"new {length}")], [message(0, f"changed {length}")]
             values = {"agent_id": name, "create": new, "update": changed, "version": "v1", "new_version": "v2"}
@@ -134,17 +138,19 @@ class Batches(Cases):
         assert_same_record(reopen().read_agent(session_id, AGENT_ID), agent())
 
     @requires("atomic_batch")
+    @pytest.mark.parametrize("left", [0, 1])
     @hint("A server that lost its last writes has fewer messages than its writer knows: an append would leave a gap.")
-    def test_store_that_fell_back(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+    def test_store_that_fell_back(self, repository: Any, reopen: Reopen, session_id: str, left: int) -> None:
         """Q4: a batch that knows of messages after the last one stored is refused, and nothing of it is written."""
-        create(repository, session_id, message(0))
+        create(repository, session_id, message(7), agent_id="other")
+        create(repository, session_id, *(message(number) for number in range(left)))
         stored = reopen().read_log(session_id, AGENT_ID)
         for change in (
             {"agent": agent(state={"a": 1})},
             {"update": [message(0, "new")]},
             {"create": [message(3, "mine")]},
         ):
-            with pytest.raises(package.SessionConflictError, match="message_id=<1>"):
+            with pytest.raises(package.SessionConflictError, match=f"message_id=<{left}>"):
                 repository.write_log(batch(session_id, version=stored.version, next_id=3, **change))
         assert reopen().read_log(session_id, AGENT_ID) == stored
 
@@ -234,15 +240,18 @@ class Batches(Cases):
         assert logs.read_log(session_id, AGENT_ID) is None
 
     @hint("Ask `wanted` which records the agent's layout names, and fetch those: not all, and not fewer.")
-    def test_log_is_what_a_restore_needs(self, logs: Any, repository: Any, session_id: str) -> None:
+    @pytest.mark.parametrize("distance", [1, 10**9])
+    def test_log_is_what_a_restore_needs(self, logs: Any, repository: Any, session_id: str, distance: int) -> None:
         """P4: a log holds the records that the layout names and all that follow it, in order, and the next free id."""
-        layout = [[0, 1], {"role": "user", "content": []}, [12, 12], [9, 10], [1, 1]]
-        create(repository, session_id, *(message(number) for number in range(16) if number != 5))
-        kept = {"strands_session": {"format": 1, "layout": layout, "next": 14}}
+        runs = [[0, 1], [12, 12], [9, 10], [1, 1]]
+        layout: list[Any] = [[first * distance, last * distance] for first, last in runs]
+        layout.insert(1, {"role": "user", "content": []})
+        create(repository, session_id, *(message(number * distance) for number in range(16) if number != 5))
+        kept = {"strands_session": {"format": 1, "layout": layout, "next": 14 * distance}}
         repository.update_agent(session_id, agent(_internal_state=kept))
         stored = logs.read_log(session_id, AGENT_ID)
-        assert ids(stored.messages) == [0, 1, 9, 10, 12, 14, 15]
-        assert stored.next_id == 16
+        assert ids(stored.messages) == [number * distance for number in (0, 1, 9, 10, 12, 14, 15)]
+        assert stored.next_id == 15 * distance + 1
         for record in stored.messages:
             assert_same_record(record, message(record.message_id))
 
