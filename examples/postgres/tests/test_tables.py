@@ -35,6 +35,18 @@ def test_places(backend: Any, repository: Any, session_id: str, table: str, colu
             backend.connection.execute(update.encode(), [session_id])
 
 
+@pytest.mark.parametrize(
+    "column", ["sessions.session_type", "agents.version", "agents.restores", "agents.restores_after"]
+)
+def test_required(backend: Any, repository: Any, session_id: str, column: str) -> None:
+    """What no statement looks twice at is there in every row."""
+    create(repository, session_id)
+    table, name = column.split(".")
+    update = f"UPDATE {backend.schema}.{table} SET {name} = NULL WHERE session_id = %s"
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        backend.connection.execute(update.encode(), [session_id])
+
+
 def test_samples(backend: Any, repository: Any, session_id: str) -> None:
     """Statistics keep no samples of documents: of one that was redacted since, nothing would go there."""
     secret: Any = {"role": "user", "content": [{"text": SECRET}]}

@@ -242,6 +242,7 @@ def _open_pool(url: str, seconds: float) -> ConnectionPool[Any]:
         max_size=_CONNECTIONS,
         open=False,
         timeout=seconds,
+        reconnect_timeout=0,  # no pauses between attempts: whoever asks next tries anew, as the server may be back
         max_idle=300,
         num_workers=1,
         kwargs={

@@ -146,6 +146,25 @@ class MultiAgents(Cases):
     @quick
     @multi_agents
     @requires("multi_agent")
+    @hint("A graph belongs to its session: its id alone does not name it.")
+    def test_graphs_are_independent(self, repository: Any, reopen: Reopen, new_session_id: Callable[..., str]) -> None:
+        """H6: graphs with one id in two sessions are two graphs, and a session without one stays without."""
+        one, two, three = session_ids = [new_session_id() for _ in range(3)]
+        for session_id in session_ids:
+            repository.create_session(session(session_id))
+        repository.create_multi_agent(one, Orchestrator("graph", {"session": 1}))
+        repository.create_multi_agent(two, Orchestrator("graph", {"session": 2}))
+        repository.update_multi_agent(two, Orchestrator("graph", {"session": 2, "step": 1}))
+        again = reopen()
+        assert again.read_multi_agent(one, "graph") == {"session": 1}
+        assert again.read_multi_agent(two, "graph") == {"session": 2, "step": 1}
+        assert again.read_multi_agent(three, "graph") is None
+        with pytest.raises(package.SessionNotFoundError):
+            repository.create_multi_agent(new_session_id(), Orchestrator("graph"))
+
+    @quick
+    @multi_agents
+    @requires("multi_agent")
     @hint("Records of graphs and swarms must not be counted.")
     def test_orchestrators_do_not_count(
         self, backend: Backend, repository: Any, reopen: Reopen, session_id: str
