@@ -55,7 +55,9 @@ def session_state(connection: Any) -> list[Any]:
     state = [connection.autocommit, connection.row_factory, connection.isolation_level, connection.prepare_threshold]
     with connection.cursor() as cursor:
         for statement in (
-            b"SELECT name, setting FROM pg_settings WHERE source = 'session' ORDER BY name",
+            # The isolation level is that of this very transaction.
+            b"SELECT name, setting FROM pg_settings"
+            b" WHERE source = 'session' AND name <> 'transaction_isolation' ORDER BY name",
             b"SELECT statement FROM pg_prepared_statements",
             b"SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()",
             b"SELECT relname FROM pg_class WHERE relpersistence = 't'",

@@ -26,6 +26,7 @@ exec 3<&0
   kill -QUIT $$
   tries=100
   while [ -e "$folder/data/postmaster.pid" ] && [ $tries -gt 0 ]; do sleep 0.1; tries=$((tries - 1)); done
+  kill -TERM $$
   [ "$keep" ] || rm -rf "$folder"
 } >/dev/null 2>&1 &
 exec "$@" 3<&- </dev/null
