@@ -165,7 +165,7 @@ class _PatientConnection(psycopg.Connection[Any]):
         try:
             return super().wait(gen, interval, self.seconds if timeout is None else timeout)
         except psycopg.OperationalError as error:
-            if error.sqlstate is not None or not self.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
+            if error.sqlstate is not None or self.pgconn.transaction_status != pq.TransactionStatus.ACTIVE:
                 raise
             if capabilities.has_cancel_safe():  # without it, this could wait as long once more
                 with suppress(psycopg.Error):  # or the statement would go on waiting for its lock, with nobody left

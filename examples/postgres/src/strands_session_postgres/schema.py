@@ -5,6 +5,7 @@ application itself may not add tables.
 """
 
 import re
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -62,6 +63,7 @@ def migrations(schema: str) -> list[tuple[int, str]]:
     return sorted(found)
 
 
+@cache
 def latest() -> int:
     """Return the number of the newest migration that this version of the package knows."""
     return migrations("")[-1][0]
