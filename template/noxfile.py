@@ -103,6 +103,13 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Try in full what can go wrong, for minutes: faults, kills, crowds; `-- --trials-seed N` repeats a run."""
+    session.install("-e", ".[dev]")
+    session.run("pytest", *PARALLEL, "-m", "faults", "--thorough", *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the source distribution and the wheel into dist/, and check what is in them."""
     session.install("build", "check-wheel-contents", "twine")

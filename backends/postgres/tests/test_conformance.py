@@ -105,3 +105,27 @@ class TestAsynchrony(conformance.Asynchrony):
 
 class TestCost(conformance.Cost):
     """Group P."""
+
+
+class TestFaultSweep(conformance.FaultSweep):
+    """Group R, first part."""
+
+
+class TestKillLedger(conformance.KillLedger):
+    """Group R, second part."""
+
+
+class TestCrowds(conformance.Crowds):
+    """Group R, third part."""
+
+
+class TestLoad(conformance.Load):
+    """Group R, fourth part."""
+
+
+class TestRandomHistories(conformance.RandomHistories):
+    """Group R, fifth part."""
+
+
+class TestSecurity(conformance.Security):
+    """Group R, sixth part."""

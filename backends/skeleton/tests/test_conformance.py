@@ -101,3 +101,27 @@ class TestFailures(conformance.Failures):
 
 class TestAsynchrony(conformance.Asynchrony):
     """Group L."""
+
+
+class TestFaultSweep(conformance.FaultSweep):
+    """Group R, first part."""
+
+
+class TestKillLedger(conformance.KillLedger):
+    """Group R, second part."""
+
+
+class TestCrowds(conformance.Crowds):
+    """Group R, third part."""
+
+
+class TestLoad(conformance.Load):
+    """Group R, fourth part."""
+
+
+class TestRandomHistories(conformance.RandomHistories):
+    """Group R, fifth part."""
+
+
+class TestSecurity(conformance.Security):
+    """Group R, sixth part."""

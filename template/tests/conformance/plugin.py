@@ -14,12 +14,15 @@ from .faults import use_single_methods
 from .guard import Refusal, is_case, is_declared, is_excused, is_narrowed, names_files, objections
 from .report import Report
 from .scripted_model import Step, scripted_agent
+from .trials import TrialsReport, add_options
+from .trials import trials as trials  # a fixture
 
 MARKERS = {
     "hint(text)": "what to look at when the case fails",
     "requires(capability)": "runs where the backend declares the capability",
     "lacks(capability)": "runs where the backend does not declare it",
     "quick": "the subset that runs on every Python",
+    "faults": "tries with random numbers what can go wrong: a little, and with --thorough in full",
     **KINDS,
 }
 
@@ -39,7 +42,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Make the option known."""
+    """Make the options known."""
+    add_options(parser)
     parser.addoption("--conformance-report", metavar="FILE", help="write how the kit went, as a section in Markdown")
 
 
@@ -48,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
     config.pluginmanager.register(Report(config))
+    config.pluginmanager.register(TrialsReport(config))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -85,6 +90,8 @@ def pytest_runtest_makereport(item: Any) -> Generator[None, Any, Any]:
             ("What failed", case),
             *(("What to look at", mark.args[0]) for mark in item.iter_markers("hint")),
         ]
+        if "trials" in item.fixturenames:
+            report.sections.append(("To repeat it", f"--trials-seed {item.config.option.trials_seed}"))
     return report
 
 

@@ -13,23 +13,29 @@ from .content import Content
 from .conversation import ConversationManagers
 from .copying import Copying
 from .cost import Cost
+from .crowds import Crowds
 from .deletion import Deletion
 from .expiry import Expiry
 from .failures import Failures
 from .healing import Healing
+from .histories import RandomHistories
 from .identifiers import Identifiers
+from .kills import KillLedger
 from .lifecycle import Lifecycle
+from .load import Load
 from .multi_agents import MultiAgents
 from .order import Order
 from .outages import Outages
 from .redaction import Redaction
 from .restore import ExactRestore
 from .restore_agents import EveryAgent, Interoperability
+from .security import Security
 from .snapshots import Snapshots
 from .state import State
 from .storage_use import StorageInUse
 from .storages import UnifiedStorage
 from .survival import Survival
+from .sweep import FaultSweep
 from .turns import Turns
 
 __all__ = [
@@ -41,19 +47,25 @@ __all__ = [
     "ConversationManagers",
     "Copying",
     "Cost",
+    "Crowds",
     "Deletion",
     "EveryAgent",
     "ExactRestore",
     "Expiry",
     "Failures",
+    "FaultSweep",
     "Healing",
     "Identifiers",
     "Interoperability",
+    "KillLedger",
     "Lifecycle",
+    "Load",
     "MultiAgents",
     "Order",
     "Outages",
+    "RandomHistories",
     "Redaction",
+    "Security",
     "Snapshots",
     "State",
     "StorageInUse",

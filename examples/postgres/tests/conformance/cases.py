@@ -19,6 +19,7 @@ hint = pytest.mark.hint
 requires = pytest.mark.requires
 lacks = pytest.mark.lacks
 quick = pytest.mark.quick
+faults = pytest.mark.faults
 sessions, agents, messages = pytest.mark.sessions, pytest.mark.agents, pytest.mark.messages
 deletion, multi_agents, lifecycle = pytest.mark.deletion, pytest.mark.multi_agents, pytest.mark.lifecycle
 storage = pytest.mark.storage
