@@ -44,14 +44,16 @@ class Wire:
         port: Where it listens, on HOST.
         open: How many connections are open.
         most: How many were open at once at most.
+        latency: How many seconds longer an answer takes. It holds up no other one: a pipeline is late as a whole.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, latency: float = 0.0) -> None:
         """Listen, and pass everything on to the store.
 
         Args:
             host: The store's host.
             port: The store's port.
+            latency: How many seconds longer an answer takes.
         """
         self._store = host, port
         self._total = Traffic()
@@ -59,6 +61,7 @@ class Wire:
         self._replies: int | None = None  # how many are passed on until one is lost
         self._is_silent = False
         self.most = 0
+        self.latency = latency
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="wire", daemon=True)
         self._thread.start()
@@ -158,6 +161,8 @@ class Wire:
         to_store: asyncio.StreamWriter,
     ) -> None:
         answered = True
+        loop = asyncio.get_running_loop()
+        under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()  # what the store answered, and when it is due
 
         async def requests() -> None:
             nonlocal answered
@@ -169,9 +174,21 @@ class Wire:
                     to_store.write(data)
                     await to_store.drain()
 
+        async def delay() -> None:
+            try:
+                while data := await store.read(65536):
+                    under_way.put_nowait((loop.time() + self.latency, data))
+            finally:
+                under_way.put_nowait((loop.time() + self.latency, b""))
+
         async def answers() -> None:
             nonlocal answered
-            while data := await store.read(65536):
+            while True:
+                due, data = await under_way.get()
+                if (wait := due - loop.time()) > 0:
+                    await asyncio.sleep(wait)
+                if not data:
+                    break
                 if self._replies is not None and not answered:
                     self._replies -= 1
                     if self._replies < 0:
@@ -183,9 +200,10 @@ class Wire:
                 await to_client.drain()
 
         directions = [asyncio.ensure_future(requests()), asyncio.ensure_future(answers())]
+        tasks = [*directions, asyncio.ensure_future(delay())]
         try:
             await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for direction in directions:
-                direction.cancel()
-            await asyncio.gather(*directions, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
