@@ -88,6 +88,14 @@ def proof(session: nox.Session) -> None:
 
 
 @nox.session(python=NEWEST)
+def faults(session: nox.Session) -> None:
+    """Tries in full what can go wrong, and writes docs/reliability.md; `-- --trials-seed N` repeats a run."""
+    session.install(*nox.project.dependency_groups(PROJECT, "test"))
+    session.log("About ten minutes on two cores: faults on the wire, kills, crowds, load, random histories, controls.")
+    session.run("python", "scripts/reliability.py", *session.posargs)
+
+
+@nox.session(python=NEWEST)
 def lint(session: nox.Session) -> None:
     """Checks this repository's own code, texts and workflows; changes nothing."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))

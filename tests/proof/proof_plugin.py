@@ -61,10 +61,12 @@ def pytest_runtest_makereport(item: Any) -> Generator[None, Any, Any]:
         reason = [line[1:].strip() for line in report.longreprtext.splitlines() if line.startswith("E ")]
         outcomes.append(
             {
+                "file": os.environ["PROOF_MISTAKES"],
                 "mistake": item.callspec.params["code"],
                 "case": item.function.__qualname__,
                 "outcome": report.outcome if report.when == "call" else f"error in {report.when}",
                 "reason": "\n".join(reason),
+                "trials": [row for name, row in report.user_properties if name == "trials"],
             }
         )
     return report

