@@ -6,7 +6,6 @@ from doubles import Edit, Mistake
 
 ALIVE = "(s.expires_at > now()) IS NOT FALSE"
 OF_AGENT = "WHERE session_id = %(session_id)s AND agent_id = %(agent_id)s"
-NEXT_ID = f"(SELECT coalesce(max(message_id) + 1, 0) FROM {{schema}}.messages {OF_AGENT})"
 
 MISTAKES = [
     # Sessions
@@ -63,25 +62,37 @@ MISTAKES = [
         "that no id is taken is left to the primary key",
         ["Batches.test_message_of_another_writer"],
         "DID NOT RAISE",
-        [Edit("statements._UNCHANGED", f" AND %(next_id)s = {NEXT_ID}", "")],
+        [Edit("statements._UNCHANGED", " AND next_id = %(next_id)s", "")],
     ),
     Mistake(
         "a statement appends behind a gap",
         ["Batches.test_store_that_fell_back"],
         "DID NOT RAISE",
-        [Edit("statements._UNCHANGED", f"%(next_id)s = {NEXT_ID}", f"%(next_id)s >= {NEXT_ID}")],
+        [Edit("statements._UNCHANGED", "next_id = %(next_id)s", "next_id <= %(next_id)s")],
     ),
     Mistake(
-        "the next id is counted over all agents",
+        "the next id of all agents moves on with one",
         ["Batches.test_logs_are_independent"],
         "SessionConflictError",
-        [Edit("statements._UNCHANGED", f"{{schema}}.messages {OF_AGENT}", "{schema}.messages")],
+        [
+            Edit(
+                "statements.CREATE_MESSAGE",
+                "FROM added WHERE session_id = %(session_id)s AND agent_id = %(agent_id)s",
+                "FROM added",
+            )
+        ],
     ),
     Mistake(
-        "the first message of an agent has nothing to be counted from",
-        ["Batches.test_append_that_is_not_the_same", "Batches.test_long_conversation"],
+        "a single message takes an id that the next save does not know to be taken",
+        ["Batches.test_all_or_nothing"],
         "SessionConflictError",
-        [Edit("statements._UNCHANGED", "coalesce(max(message_id) + 1, 0)", "max(message_id) + 1")],
+        [Edit("statements.CREATE_MESSAGE", "greatest(next_id, added.message_id + 1)", "next_id")],
+    ),
+    Mistake(
+        "a single message with an earlier id takes the next id back",
+        ["Batches.test_batch_behind_single_messages"],
+        "4 == 8",
+        [Edit("statements.CREATE_MESSAGE", "greatest(next_id, added.message_id + 1)", "added.message_id + 1")],
     ),
     Mistake(
         "messages are inserted whether or not the rest takes place",
