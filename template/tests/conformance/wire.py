@@ -143,6 +143,7 @@ class Wire:
         self.most = max(self.most, self.open)
         to_store = None
         try:
+            await self._interfere("connection", b"", to_client)
             store, to_store = await asyncio.open_connection(*self._store)
             await self._pass_on(client, to_client, store, to_store)
         except (OSError, asyncio.CancelledError):
@@ -152,6 +153,9 @@ class Wire:
                 if writer is not None:
                     writer.transport.abort()
             self._connections.discard(connection)
+
+    async def _interfere(self, what: str, data: bytes, to_client: asyncio.StreamWriter) -> None:
+        """Do nothing before a connection is made, a request or a reply is passed on. An OSError would end it."""
 
     async def _pass_on(
         self,
@@ -170,6 +174,7 @@ class Wire:
                 self._total.round_trips += answered
                 answered = False
                 self._total.sent += len(data)
+                await self._interfere("request", data, to_client)
                 if not self._is_silent:
                     to_store.write(data)
                     await to_store.drain()
@@ -194,6 +199,7 @@ class Wire:
                     if self._replies < 0:
                         self._replies = None
                         break
+                await self._interfere("reply", data, to_client)
                 answered = True
                 self._total.received += len(data)
                 to_client.write(data)
