@@ -6,6 +6,9 @@ from doubles import Edit, Mistake
 
 ALIVE = "(s.expires_at > now()) IS NOT FALSE"
 OF_AGENT = "WHERE session_id = %(session_id)s AND agent_id = %(agent_id)s"
+FROM_RUN = "message_id >= pg_catalog.lower(run)\n      AND message_id <"
+REST_OF_RESTORE = """coalesce(pg_catalog.upper(run), 9223372036854775807) OFFSET 0
+  ) AS m WHERE m.message_id >= a.first"""
 
 MISTAKES = [
     # Sessions
@@ -180,19 +183,25 @@ MISTAKES = [
         "a restore includes the end of each range",
         ["Batches.test_log_is_what_a_restore_needs"],
         "==",
-        [Edit("statements.RESTORE", "m.message_id < coalesce(", "m.message_id <= coalesce(")],
+        [Edit("statements.RESTORE", f"AND message_id < {REST_OF_RESTORE}", f"AND message_id <= {REST_OF_RESTORE}")],
     ),
     Mistake(
         "a restore takes the messages of all agents",
         ["Batches.test_logs_are_independent"],
         "==",
-        [Edit("statements.RESTORE", " AND m.agent_id = %(agent_id)s", "")],
+        [
+            Edit(
+                "statements.RESTORE",
+                f" AND agent_id = %(agent_id)s AND {FROM_RUN} {REST_OF_RESTORE}",
+                f" AND {FROM_RUN} {REST_OF_RESTORE}",
+            )
+        ],
     ),
     Mistake(
         "a restore leaves out as many messages as it should, and not the oldest",
         ["Interoperability.test_stock_manager_and_window"],
         "agent['messages']",
-        [Edit("statements.RESTORE", "ORDER BY m.message_id OFFSET", "ORDER BY m.message_id DESC OFFSET")],
+        [Edit("statements.RESTORE", "ORDER BY message_id OFFSET", "ORDER BY message_id DESC OFFSET")],
     ),
     Mistake(
         "a save goes to every agent that has the version",
