@@ -158,6 +158,8 @@ class Database:
     @contextmanager
     def _transaction(self, begin: str, name: str) -> Iterator[sqlite3.Connection]:
         with self._lock, self._errors(name):
+            if self._sql.in_transaction:  # what ended the one before kept it from being taken back, too
+                self._sql.execute("ROLLBACK")
             self._sql.execute(begin)
             try:
                 yield self._sql
