@@ -30,7 +30,7 @@ class Server:
 
     Attributes:
         port: Where it listens, on HOST.
-        bus_port: Where it would listen for the other nodes of a cluster.
+        bus_port: Where it would listen to the other nodes of a cluster.
         socket: The path of its unix socket.
         url: Its connection string.
     """
@@ -46,7 +46,7 @@ class Server:
         self._lines, self._sentinel = lines, sentinel
         self.socket = self._folder / "socket"
         # Another process may take a port between its choice and the start.
-        while not self._start(free_port()):
+        while not self._start(free_port(), free_port()):
             pass
 
     @property
@@ -67,7 +67,7 @@ class Server:
         self._process.wait()
 
     def restart(self, *lines: str, wait: bool = True) -> None:
-        """Start it again on the same port, after `stop(keep=True)`.
+        """Start it again on the same ports, after `stop(keep=True)`.
 
         Args:
             *lines: More lines of configuration.
@@ -75,7 +75,7 @@ class Server:
         """
         self.socket.unlink(missing_ok=True)
         self._lines += lines
-        assert self._start(self.port), self._log()
+        assert self._start(self.port, self.bus_port), self._log()
         if wait:
             self.wait_until_loaded()
 
@@ -83,9 +83,9 @@ class Server:
         """Wait until it has read its data."""
         wait_for(lambda: not self.client().info("persistence")["loading"])
 
-    def _start(self, port: int) -> bool:
+    def _start(self, port: int, bus_port: int) -> bool:
         configuration = self._folder / "valkey.conf"
-        self.port, self.bus_port = port, free_port()
+        self.port, self.bus_port = port, bus_port
         own = [f"bind {HOST}", f"port {port}", f"cluster-port {self.bus_port}", f"dir {self._folder}"]
         own += [f"unixsocket {self.socket}", 'save ""']
         configuration.write_text("\n".join([*own, *self._lines, ""]))
@@ -112,16 +112,41 @@ class Server:
         return (self._folder / "log").read_text(errors="replace")
 
 
-def start_cluster(*lines: str) -> list[Server]:
-    """Start a cluster of three primaries, each with these lines in its configuration."""
-    nodes = [Server("cluster-enabled yes", *lines) for _ in range(3)]
+def start_cluster(*lines: str, replicas: int = 0) -> list[Server]:
+    """Start a cluster of three primaries.
+
+    Args:
+        *lines: What the configuration of each node has, beyond what every server has here.
+        replicas: How many replicas each primary gets.
+
+    Returns:
+        The primaries, and then the replicas: first one of each primary, in the same order.
+    """
+    nodes = [Server("cluster-enabled yes", *lines) for _ in range(3 + 3 * replicas)]
     clients = [node.client() for node in nodes]
     for number, client in enumerate(clients):
         client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
-        client.execute_command("CLUSTER ADDSLOTSRANGE", 16384 * number // 3, 16384 * (number + 1) // 3 - 1)
-        client.execute_command("CLUSTER MEET", HOST, nodes[0].port, nodes[0].bus_port)
-    wait_for(lambda: all(client.execute_command("CLUSTER INFO")["cluster_state"] == "ok" for client in clients))
+        if number < 3:
+            client.execute_command("CLUSTER ADDSLOTSRANGE", 16384 * number // 3, 16384 * (number + 1) // 3 - 1)
+        for other in nodes[:number]:
+            client.execute_command("CLUSTER MEET", HOST, other.port, other.bus_port)
+    wait_for(lambda: all(cluster_info(node)["cluster_known_nodes"] == str(len(nodes)) for node in nodes))
+    for number, client in enumerate(clients[3:]):
+        client.execute_command("CLUSTER REPLICATE", clients[number % 3].execute_command("CLUSTER MYID"))
+    wait_until_complete(nodes)
+    wait_for(lambda: all(client.info("replication")["master_link_status"] == "up" for client in clients[3:]))
     return nodes
+
+
+def wait_until_complete(nodes: list[Server]) -> None:
+    """Wait until all nodes of a cluster know who has which slot."""
+    wait_for(lambda: all(cluster_info(node)["cluster_state"] == "ok" for node in nodes))
+
+
+def cluster_info(node: Server) -> dict[str, str]:
+    """What a node of a cluster says about it."""
+    information: dict[str, str] = node.client().execute_command("CLUSTER INFO")
+    return information
 
 
 class ClusterClient(valkey.ValkeyCluster):
