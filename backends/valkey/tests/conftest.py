@@ -114,6 +114,12 @@ class {== class_prefix ==}Backend(Backend):
         """Say in the connection string how many connections there may be."""
         return {**options, "connection_string": f"{options['connection_string']}?max_connections={connections}"}
 
+    def limited(self, options: dict[str, Any], connections: int) -> dict[str, Any]:
+        """Say in the connection string how many connections there may be."""
+        url = urlsplit(options["connection_string"])
+        query = "&".join(filter(None, (url.query, f"max_connections={connections}")))
+        return {**options, "connection_string": urlunsplit(url._replace(query=query))}
+
     def dump(self) -> bytes:
         """All that is under the prefix, of the types that the package writes; of others what DUMP says."""
         read: dict[bytes, Callable[[bytes], Iterable[bytes | None]]] = {

@@ -29,6 +29,8 @@ LATENCY = 0.02
 """Seconds that the store takes longer to answer."""
 TIMEOUT = 30
 """The time-out of the packages, which also limits how long to wait for a connection."""
+CONNECTIONS = 10
+"""How many each of several processes may open: a server may allow 100 in all."""
 TURNS = 3
 TICK = 0.001
 
@@ -82,15 +84,16 @@ class Load(Cases):
         assert most <= backend.pool_size
         assert saves.most > 1, "while one agent saves, no other one gets to it: a hook holds up the event loop"
 
-    @hint("Processes know nothing of each other: what all of them may open together is for the server to allow.")
+    @hint("What a process may open is limited by an option or the connection string: whoever finds none free waits.")
     def test_agents_in_several_processes(
         self, backend: Backend, new_session_id: NewSessionId, reopen: Reopen, trials: Trials
     ) -> None:
-        """R42: 8 processes with 25 agents each, and a slow store: none fails, and all that was said is there."""
+        """R42: 8 processes with 25 agents and 10 connections each, and a slow store: none fails, and all is there."""
         size, count = trials.count(2, 8), trials.count(10, 25)
         sessions = [[new_session_id() for _ in range(count)] for _ in range(size)]
         with slow_store(backend, size) as reached:
-            with crowd(size, talk_elsewhere, lambda number: (reached[number][0], sessions[number])) as running:
+            limited = [backend.limited(options, CONNECTIONS) if wire else options for options, wire in reached]
+            with crowd(size, talk_elsewhere, lambda number: (limited[number], sessions[number])) as running:
                 went = [Talk(*report) for report in reports_of(running)]
             most = [wire.most for _, wire in reached if wire]
         failures = [failure for one in went for failure in one.failures]
@@ -108,7 +111,7 @@ class Load(Cases):
         )
         assert failures == []
         assert lost == 0, f"{lost} acknowledged turns are not there"
-        assert max(most, default=0) <= backend.pool_size
+        assert max(most, default=0) <= CONNECTIONS
 
 
 class Saves:
