@@ -51,7 +51,7 @@ class FaultSweep(Cases):
     ) -> None:
         """R11: a fault at any place on the wire: all acknowledged is stored once, in order; the next save heals."""
         waits = for_good or fault == "reply late"
-        sweep = Sweep(trials, backend, new_session_id, reopen(), every=14 if for_good else 8 if waits else 4)
+        sweep = Sweep(trials, backend, new_session_id, reopen(), every=7 if waits else 4)
 
         def run(place: int) -> bool:
             address = backend.address()
@@ -211,8 +211,7 @@ class Talk:
             for step in STEPS:
                 if self._succeeds(lambda step=step: step(manager, live)):
                     self._acknowledge(live)
-                else:
-                    self._compare(live)
+                self._compare(live)
             self.heal()
             self._insist(lambda: END(manager, live))
             self._acknowledge(live)

@@ -32,7 +32,8 @@ class FaultyWire(Wire):
             port: The store's port.
             fault: One of FAULTS.
             place: Which request or reply it hits, counted from 1.
-            for_good: Whether the store is out of reach from then on, or silent if replies are late, until it is healed.
+            for_good: Whether nothing passes from then on until it is healed. Where replies are late, it is held up till
+                then, and passes after all.
             lateness: How many seconds late a reply is.
         """
         self.is_hit = False
@@ -66,7 +67,7 @@ class FaultyWire(Wire):
                 linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
                 to_client.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             raise ConnectionAbortedError(self._fault)
-        if not self._for_good:
-            await asyncio.sleep(self._lateness)
-        elif what == "reply":
+        if self._for_good:
             await self._is_over.wait()
+        else:
+            await asyncio.sleep(self._lateness)
