@@ -1,7 +1,8 @@
 """The Lua scripts: each does one thing to one session's hash, atomically and in one round trip.
 
 The hash is `KEYS[1]`. `ARGV[1]` is how many milliseconds the session has to live from now on, or empty. What writes
-answers with `done`, or with the reason why nothing was written: `absent`, `taken`, `stale`, `behind` or `format`.
+answers with `done`, or with the reason why nothing was written: `absent`, `taken`, `stale`, `behind`,
+`format` or `damaged`.
 
 A number that is an argument of a command is written with all its digits; in `..` it is not, and needs `string.format`.
 """
@@ -116,6 +117,7 @@ local function field(id) return message .. string.format('%.0f', id) end
 -- The ids of the records from first to last. One look at each id, unless there are gaps wider than the hash is long.
 local function existing(first, last)
   local ids = {}
+  last = math.min(last, 9007199254740991) -- beyond it a number plus 1 is the same number: a loop would never end
   if last - first > 2 * redis.call('HLEN', KEYS[1]) then
     for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
       local id = string.sub(name, 1, #message) == message and tonumber(string.sub(name, #message + 1))
@@ -142,6 +144,7 @@ local answer = redis.call('HMGET', KEYS[1], agent, agent .. ':version', agent ..
 if not answer[1] then return false end
 if table.remove(answer) ~= '1' then return 'format' end
 local next, window, named = tonumber(answer[3]), answer[4], {}
+if not (answer[2] and next and window) then return 'damaged' end
 
 local function fetch(ids)
   for start = 1, #ids, 1000 do
