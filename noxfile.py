@@ -157,11 +157,9 @@ def generated(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def bench(session: nox.Session) -> None:
-    """Measures, on a freshly scaffolded repository, what it costs a turn to write beside the event loop."""
-    session.install(COPIER)
-    with scaffolded(session) as repository:
-        session.install(f"{repository}[dev]")  # the models of the kit need pytest
-        session.run("python", "benchmarks/off_loop.py", env={"PYTHONPATH": str(repository / "tests")})
+    """Measures our packages beside others and the bare drivers, and writes docs/benchmarks.md; `-- --quick` prints."""
+    session.install(*nox.project.dependency_groups(PROJECT, "bench"))
+    session.run("python", "benchmarks/bench.py", *session.posargs)
 
 
 @nox.session(python=False)

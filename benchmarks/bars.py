@@ -1,0 +1,151 @@
+# ruff: noqa: RUF001  the multiplication sign is meant
+"""What a run has to show: ratios of medians within it, each with the bar that it has to reach."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from statistics import median, quantiles
+from typing import Any
+
+from plan import CONTENDERS, STORES, rows
+from texts import messages_of
+
+TITLES = {
+    "end of turn": ": the end of the turn alone",
+    "both": ", and the end of the turn",
+    "wall with": ": wall",
+    "stall with": ": longest stall",
+}
+PUBLISHED = {"valkey": ["valkey-peer"], "postgres": ["postgres-peer", "postgres-sql"], "local": ["local-sql"]}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured time or size.
+
+    Attributes:
+        median: The median.
+        low: The first quartile.
+        high: The third.
+        count: How many measurements there are.
+    """
+
+    median: float
+    low: float
+    high: float
+    count: int
+
+
+def figure(results: dict[str, Any], row: str, name: str, kind: str = "seconds") -> Figure | None:
+    """Return a result in milliseconds, None where there is none."""
+    measured = results["times"].get(row, {}).get(name, {})
+    samples = measured.get(kind)
+    if kind == "both" and "end of turn" in measured:
+        samples = [sum(pair) for pair in zip(measured["seconds"], measured["end of turn"], strict=True)]
+    elif kind == "both":
+        samples = measured.get("seconds")
+    if not samples:
+        return None
+    spread = quantiles(samples, n=4) if len(samples) > 1 else samples * 3
+    return Figure(1000 * median(samples), 1000 * spread[0], 1000 * spread[2], len(samples))
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar.
+
+    Attributes:
+        about: What is measured.
+        store: On which store.
+        measured: What was.
+        limit: What it may be at most.
+        unit: Of what.
+    """
+
+    about: str
+    store: str
+    measured: float
+    limit: float
+    unit: str
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether it is."""
+        return self.measured <= self.limit
+
+
+def bars(results: dict[str, Any]) -> list[Bar]:
+    """Return all bars that the run says something of."""
+    found = [one for store in STORES for one in bars_of(results, store)]
+    order = list(dict.fromkeys(one.about for one in found))
+    return sorted(found, key=lambda one: order.index(one.about))
+
+
+def bars_of(results: dict[str, Any], store: str) -> list[Bar]:
+    """Return the bars of one store."""
+    ours, floor, found = f"{store}-ours", f"{store}-floor", []
+
+    def add(about: str, measured: float, limit: float, unit: str) -> None:
+        found.append(Bar(about, store, measured, limit, unit))
+
+    def value(row: str, name: str = ours, kind: str = "seconds") -> float | None:
+        one = figure(results, row, name, kind)
+        return one.median if one else None
+
+    def ratio(about: str, over: float | None, under: float | None, limit: float, unit: str) -> None:
+        if over is not None and under:
+            add(about, over / under, limit, unit)
+
+    for n in (1000, 5000):
+        row = f"restore {n}"
+        ratio(f"restore of {n:,} messages", value(row), value(row, floor), 1.5, "× the floor")
+    among = value("restore among 1,000,000"), value("restore among none")
+    ratio("restore among 1,000,000 others", *among, 1.1, "× with nothing else there")
+    turn, writes = value("turn"), value("turn", floor)
+    if turn is not None and writes is not None:
+        add("a text turn, above the floor of its writes", turn - writes, 0.5, "ms")
+    row = "turn at 1 ms"
+    ratio("a text turn at 1 ms", value(row), value(row, floor), 1.2, "× the floor")
+    ratio("one message more after 10,000", value("append 10000"), value("append 10"), 1.2, "× after 10")
+    many, single = "crowd 50, a connection each", "crowd 1, a connection each"
+    walls = value(many, kind="wall with"), value(single, kind="wall with")
+    ratio("50 agents at 20 ms", *walls, 2.5, "× one agent's")
+    stall, without = value(many, kind="stall with"), value(many, kind="stall without")
+    if stall is not None and without is not None:
+        add("50 agents at 20 ms: the longest stall, above that without sessions", stall - without, 10, "ms")
+    series = results["written"].get(ours, {}).get("series")
+    if series:
+        content = content_size(2 * results["turns"])
+        ratio(f"bytes written by {2 * results['turns']:,} messages", series[-1], content, 1.3, "× their JSON")
+    return found
+
+
+def content_size(count: int) -> int:
+    """Return how long the JSON of messages of 2 kB is."""
+    return sum(len(json.dumps(message, ensure_ascii=False).encode()) for message in messages_of(count, 2000))
+
+
+def kinds(row: str) -> list[str]:
+    """Return what is measured in a row."""
+    if row.startswith("crowd"):
+        return ["wall with", "stall with"]
+    return ["seconds", "end of turn", "both"] if row.startswith("append") else ["seconds"]
+
+
+def behind(results: dict[str, Any]) -> list[str]:
+    """Say in which rows a published package is ahead of ours."""
+    found = []
+    for row in rows():
+        for store, names in PUBLISHED.items():
+            for kind in set(kinds(row.key)) - {"end of turn"}:
+                ours = figure(results, row.key, f"{store}-ours", kind)
+                for name in names:
+                    theirs = figure(results, row.key, name, kind)
+                    if ours and theirs and theirs.median < ours.median:
+                        what = row.title + TITLES.get(kind, "")
+                        found.append(
+                            f"{what}, on {STORES[store]}: {CONTENDERS[name][1]}"
+                            f" {theirs.median:.2f} ms, ours {ours.median:.2f} ms"
+                        )
+    return found

@@ -1,0 +1,238 @@
+"""The run: a process for each contender, and rounds in which they take turns, so that all meet the same machine."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from plan import CONTENDERS, LOCAL, Row, interleaved, rows
+from stores import COPIED, OTHERS, TABLES, TEMPLATE, Stores
+from tqdm import tqdm
+
+HERE = Path(__file__).parent
+Times = dict[str, list[float]]
+
+
+class TaskError(Exception):
+    """A contender could not do a task."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured.
+
+    Attributes:
+        is_quick: Whether only the rows of the quick run are.
+        least: How many rounds there are at least.
+        seconds: How long rounds go on after that, for each row.
+        most: After how many seconds in a row a contender is measured no more.
+        turns: How long the conversation is whose bytes are counted.
+    """
+
+    is_quick: bool
+    least: int
+    seconds: float
+    most: float
+    turns: int
+
+
+QUICK = Effort(is_quick=True, least=2, seconds=1, most=1.5, turns=100)
+WHOLE = Effort(is_quick=False, least=7, seconds=12, most=9, turns=500)
+SIZE = 2000  # of each message whose bytes are counted
+STEPS = 20  # how often they are
+
+
+class Worker:
+    """The process of a contender."""
+
+    def __init__(self, name: str, python: str, log: Path) -> None:
+        """Start it.
+
+        Args:
+            name: The contender.
+            python: The Python of its environment.
+            log: Where what it prints goes.
+        """
+        self.name = name
+        with log.open("wb") as errors:
+            self._process = subprocess.Popen(
+                [python, str(HERE / "worker.py"), name],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+
+    def ask(self, task: str, **arguments: Any) -> None:
+        """Have a task begun."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"task": task, "arguments": arguments}) + "\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> Any:
+        """Wait for the task that was begun.
+
+        Raises:
+            TaskError: If it failed.
+        """
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        answer = json.loads(line) if line else {"error": "the process ended"}
+        if isinstance(answer, dict) and "error" in answer:
+            raise TaskError(answer["error"])
+        return answer
+
+    def call(self, task: str, **arguments: Any) -> Any:
+        """Do a task."""
+        self.ask(task, **arguments)
+        return self.answer()
+
+    def stop(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Run:
+    """Measures all rows, and keeps the results.
+
+    Attributes:
+        times: For each row and contender, what was measured.
+        written: For each contender, the bytes of a long conversation.
+    """
+
+    def __init__(self, stores: Stores, workers: dict[str, Worker], effort: Effort, only: str) -> None:
+        """Plan the run."""
+        self._stores, self._workers, self._effort = stores, workers, effort
+        self._rows = [row for row in rows() if (row.is_quick or not effort.is_quick) and re.search(only, row.key)]
+        self._has_bytes = re.search(only, "bytes") is not None
+        self.times: dict[str, dict[str, Any]] = {}
+        self.written: dict[str, dict[str, Any]] = {}
+
+    def measure(self) -> None:
+        """Measure everything."""
+        groups = [list(group) for _, group in groupby(self._rows, interleaved)]
+        groups = [[row for group in groups for row in group if interleaved(row) == key] for key in self._keys()]
+        steps = len(self._rows) + len(self._workers) * self._has_bytes
+        with tqdm(total=steps, file=sys.stderr, bar_format="{percentage:3.0f} % |{bar:30}| {elapsed} {desc}") as bar:
+            if self._has_bytes:  # first, while the stores are empty
+                for name in self._workers:
+                    bar.set_description_str(f"bytes written: {name}")
+                    self._count(name)
+                    bar.update()
+            self._load({row.place for row in self._rows} & set(OTHERS), bar.set_description_str)
+            for group in groups:
+                bar.set_description_str(group[0].title)
+                self._measure(group)
+                bar.update(len(group))
+
+    def _keys(self) -> Iterable[str]:
+        return dict.fromkeys(interleaved(row) for row in self._rows)
+
+    def _takers(self, row: Row) -> list[Worker]:
+        return [worker for name, worker in self._workers.items() if name not in row.without]
+
+    def _load(self, places: set[str], announce: Callable[[str], None]) -> None:
+        """Put other sessions into the places that want them."""
+        for place in sorted(places - {"none"}):
+            announce(f"making {place} others")
+            if any(name.startswith("valkey") for name in self._workers):
+                self._stores.fill_valkey(place)
+            names = [name for name in self._workers if name in TABLES and not name.endswith("-snapshots")]
+            self._fill([(self._workers[name], place, TEMPLATE, COPIED, 100) for name in names])
+            for name in names:
+                self._stores.fill_tables(name, place)
+
+    def _fill(self, wanted: list[tuple[Worker, str, str, int, int]]) -> None:
+        """Make sessions, all contenders at once."""
+        for worker, place, session_id, messages, size in wanted:
+            at = self._stores.place(worker.name, place)
+            worker.ask("fill", place=at, session_id=session_id, messages=messages, size=size)
+        for worker, *_ in wanted:
+            worker.answer()
+
+    def _measure(self, group: list[Row]) -> None:
+        """Measure rows by turns, and within each the contenders by turns."""
+        for row in group:
+            self.times[row.key] = {worker.name: defaultdict(list) for worker in self._takers(row)}
+            if row.messages and not row.is_used_up:
+                self._fill(
+                    [(one, row.place, session_of(row, one), row.messages, row.size) for one in self._takers(row)]
+                )
+        spent: dict[tuple[str, str], float] = defaultdict(float)
+        begin, budget = time.monotonic(), self._effort.seconds * len(group)
+        for number in range(max(row.rounds for row in group)):
+            if number >= self._effort.least and time.monotonic() - begin > budget:
+                break
+            for row in group:
+                takers = [one for one in self._takers(row) if spent[row.key, one.name] < self._effort.most]
+                shift = number % max(1, len(takers))
+                for worker in [*takers[shift:], *takers[:shift]]:
+                    started = time.monotonic()
+                    try:
+                        self._once(row, worker, number)
+                    except TaskError as error:
+                        self.times[row.key][worker.name] = {"error": str(error)}
+                        spent[row.key, worker.name] = float("inf")
+                    spent[row.key, worker.name] += time.monotonic() - started
+
+    def _once(self, row: Row, worker: Worker, number: int) -> None:
+        session_id = session_of(row, worker)
+        arguments = dict(row.arguments)
+        if row.is_used_up or not row.messages:
+            session_id += f"-{number:03}"
+        if row.is_used_up:
+            self._fill([(worker, row.place, session_id, row.messages, row.size)])
+        elif row.messages:
+            arguments["messages"] = row.messages
+        place = self._stores.place(worker.name, row.place)
+        measured: Times = worker.call(row.task, place=place, session_id=session_id, **arguments)
+        for name, samples in measured.items():
+            self.times[row.key][worker.name][name] += samples
+
+    def _count(self, name: str) -> None:
+        """Count what a long conversation writes, and how much room it takes then."""
+        worker, session_id = self._workers[name], f"long-{name}"
+        at = self._stores.place(name, "counted")
+
+        def total() -> int:
+            return int(worker.call("written")) if name in LOCAL else self._stores.sent(name)
+
+        try:
+            worker.call("converse", place=at, session_id=session_id, turns=0, size=SIZE)
+            size, start, series = self._stores.size(name, session_id), total(), []
+            for _ in range(STEPS):
+                worker.call("converse", place=at, session_id=session_id, turns=self._effort.turns // STEPS, size=SIZE)
+                series.append(total() - start)
+            stored = self._stores.size(name, session_id) - size
+            self.written[name] = {"series": series, "stored": stored}
+        except TaskError as error:
+            self.written[name] = {"error": str(error)}
+
+
+def session_of(row: Row, worker: Worker) -> str:
+    """Return the session of a row and a contender."""
+    return re.sub(r"\W+", "-", f"{row.key} {worker.name}")
+
+
+def start(pythons: dict[str, str], logs: Path) -> dict[str, Worker]:
+    """Start the processes of all contenders whose environment there is."""
+    return {
+        name: Worker(name, pythons[environment], logs / f"{name}.log")
+        for name, (environment, _) in CONTENDERS.items()
+        if environment in pythons
+    }

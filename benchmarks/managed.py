@@ -1,0 +1,241 @@
+"""The tasks, for whatever is a session manager: each is timed above the same agent without sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from agents import AGENT_ID, make_agent
+from strands import Agent
+from strands.hooks import AfterInvocationEvent, MessageAddedEvent
+from strands.types.session import SessionMessage
+from texts import messages_of, text_of
+
+Times = dict[str, list[float]]
+
+
+class Managed(ABC):
+    """Something that keeps sessions, as the tasks see it.
+
+    A place is an address of a store: the same session has others in the way, or a slower wire, at another.
+    """
+
+    @abstractmethod
+    def connect(self, place: str, connections: int = 0) -> None:
+        """Open what all managers of a place share, unless it is open.
+
+        Args:
+            place: The address.
+            connections: How many agents have to be able to write at once; 0 for whatever is the default.
+        """
+
+    @abstractmethod
+    def manager(self, place: str, session_id: str) -> Any:
+        """Make a session manager."""
+
+    def close(self, manager: Any) -> None:  # noqa: B027  most hold nothing
+        """Give back what a session manager holds."""
+
+    def repository(self, manager: Any) -> Any:
+        """Return the repository of a session manager."""
+        return manager.session_repository
+
+    def erase(self, manager: Any) -> None:
+        """Delete the session."""
+        self.repository(manager).delete_session(manager.session_id)
+
+    def store(self, manager: Any, agent: Agent, messages: list[Any]) -> None:
+        """Store a conversation of the agent that is there already."""
+        for number, message in enumerate(messages):
+            record = SessionMessage.from_message(message, number)
+            self.repository(manager).create_message(manager.session_id, AGENT_ID, record)
+
+    # -- The tasks ---------------------------------------------------------------------------------------------------
+
+    def fill(self, place: str, session_id: str, messages: int, size: int) -> Times:
+        """Make a session, which is not timed."""
+        self.connect(place)
+        manager = self.manager(place, session_id)
+        self.store(manager, make_agent(manager), messages_of(messages, size))
+        self.close(manager)
+        return {}
+
+    def new(self, place: str, session_id: str) -> Times:
+        """Open a session that does not exist, with an agent."""
+        self.connect(place)
+
+        def build() -> Any:
+            manager = self.manager(place, session_id)
+            make_agent(manager)
+            return manager
+
+        spent, manager = clocked(build)
+        bare, _ = clocked(make_agent)
+        self.close(manager)
+        return {"seconds": [spent - bare]}
+
+    def restore(self, place: str, session_id: str, messages: int) -> Times:
+        """Build an agent on a session that exists."""
+        self.connect(place)
+        begin = time.perf_counter()
+        manager = self.manager(place, session_id)
+        opening = time.perf_counter() - begin
+        bare, _ = clocked(make_agent)
+        spent, agent = clocked(lambda: make_agent(manager))
+        assert len(agent.messages) == messages, f"{len(agent.messages)} messages were restored, not {messages}"
+        self.close(manager)
+        return {"seconds": [spent - bare], "opening": [opening]}
+
+    def turns(self, place: str, session_id: str, count: int, calls_tool: bool) -> Times:
+        """Take turns with a new agent."""
+        self.connect(place)
+        manager = self.manager(place, session_id)
+        with_session, without = make_agent(manager, calls_tool=calls_tool), make_agent(calls_tool=calls_tool)
+        seconds = []
+        for number in range(2 + count):
+            pair = [with_session, without] if number % 2 else [without, with_session]
+            spent = {id(agent): clocked(lambda agent=agent: agent("How much is it?"))[0] for agent in pair}  # type: ignore[misc]
+            seconds.append(spent[id(with_session)] - spent[id(without)])
+        self.close(manager)
+        return {"seconds": seconds[2:]}
+
+    def sync(self, place: str, session_id: str, count: int) -> Times:
+        """Store a state that changed."""
+        self.connect(place)
+        manager = self.manager(place, session_id)
+        agent = make_agent(manager)
+        agent("How much is it?")
+        seconds = []
+        for number in range(1 + count):
+            agent.state.set("step", number)
+            seconds.append(clocked(lambda: manager.sync_agent(agent))[0])
+        self.close(manager)
+        return {"seconds": seconds[1:]}
+
+    def redact(self, place: str, session_id: str, count: int) -> Times:
+        """Redact the latest message, as a guardrail does."""
+        self.connect(place)
+        manager = self.manager(place, session_id)
+        agent = make_agent(manager)
+        seconds = []
+        for number in range(1 + count):
+            message: Any = {"role": "user", "content": [{"text": f"{number} {text_of(500)}"}]}
+            agent.messages.append(message)
+            asyncio.run(agent.hooks.invoke_callbacks_async(MessageAddedEvent(agent=agent, message=message)))
+            message["content"] = [{"text": "[redacted]"}]
+            seconds.append(clocked(lambda: manager.redact_latest_message(agent.messages[-1], agent))[0])
+        self.close(manager)
+        return {"seconds": seconds[1:]}
+
+    def delete(self, place: str, session_id: str) -> Times:
+        """Delete a session."""
+        self.connect(place)
+        manager = self.manager(place, session_id)
+        spent, _ = clocked(lambda: self.erase(manager))
+        self.close(manager)
+        return {"seconds": [spent]}
+
+    def list_messages(self, place: str, session_id: str, messages: int) -> Times:
+        """List the messages, with the repository alone."""
+        self.connect(place)
+        manager = self.manager(place, session_id)
+        spent, found = clocked(lambda: self.repository(manager).list_messages(session_id, AGENT_ID))
+        assert len(found) == messages
+        self.close(manager)
+        return {"seconds": [spent]}
+
+    def create_message(self, place: str, session_id: str, count: int) -> Times:
+        """Store messages one by one, with the repository alone."""
+        self.connect(place)
+        manager = self.manager(place, session_id)
+        make_agent(manager)
+        repository, seconds = self.repository(manager), []
+        for number, message in enumerate(messages_of(1 + count, 500)):
+            record = SessionMessage.from_message(message, number)  # type: ignore[arg-type]
+            seconds.append(clocked(lambda record=record: repository.create_message(session_id, AGENT_ID, record))[0])  # type: ignore[misc]
+        self.close(manager)
+        return {"seconds": seconds[1:]}
+
+    def append(self, place: str, session_id: str, history: int, count: int) -> Times:
+        """Add messages to an agent with a long history: what MessageAdded costs, and apart what the turn's end does."""
+        self.connect(place)
+        manager = self.manager(place, session_id)
+        agent = make_agent(manager)
+        agent.messages.extend(messages_of(history, 500))  # type: ignore[arg-type]
+        manager.sync_agent(agent)
+        times: Times = {"seconds": [], "end of turn": []}
+
+        async def turns() -> None:
+            for number in range(2 + count):
+                message: Any = {"role": "user", "content": [{"text": f"{number} {text_of(500)}"}]}
+                agent.messages.append(message)
+                begin = time.perf_counter()
+                await agent.hooks.invoke_callbacks_async(MessageAddedEvent(agent=agent, message=message))
+                added = time.perf_counter()
+                await agent.hooks.invoke_callbacks_async(AfterInvocationEvent(agent=agent, invocation_state={}))
+                times["seconds"].append(added - begin)
+                times["end of turn"].append(time.perf_counter() - added)
+
+        asyncio.run(turns())
+        self.close(manager)
+        return {name: measured[2:] for name, measured in times.items()}
+
+    def crowd(self, place: str, session_id: str, agents: int, connections: int) -> Times:
+        """Have many agents take a turn in one event loop, with and without sessions."""
+        self.connect(place, connections)
+        managers = [self.manager(place, f"{session_id}-{number}") for number in range(agents)]
+        times: Times = {}
+        for name, crowd in (
+            ("without", [make_agent() for _ in range(agents)]),
+            ("with", [make_agent(manager) for manager in managers]),
+        ):
+            asyncio.run(turn_of(crowd))  # connections and threads are there afterwards, as in a server that runs
+            gc.collect()
+            wall, stall = asyncio.run(turn_of(crowd))
+            times[f"wall {name}"], times[f"stall {name}"] = [wall], [stall]
+        for manager in managers:
+            self.close(manager)
+        return times
+
+    def converse(self, place: str, session_id: str, turns: int, size: int) -> Times:
+        """Take turns with long messages, going on where the last call ended."""
+        if getattr(self, "_talk", ("", None))[0] != session_id:
+            self.connect(place)
+            self._talk = session_id, make_agent(self.manager(place, session_id), answer=text_of(size))
+        agent: Any = self._talk[1]
+        for _ in range(turns):
+            agent(text_of(size))
+        return {}
+
+
+def clocked(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Return the seconds that something takes, and its result."""
+    gc.collect()
+    begin = time.perf_counter()
+    result = work()
+    return time.perf_counter() - begin, result
+
+
+async def turn_of(crowd: list[Agent]) -> tuple[float, float]:
+    """Let all agents take a turn at once: how long it took, and the longest time that the event loop was held up."""
+    longest, is_over = 0.0, False
+
+    async def watch() -> None:
+        nonlocal longest
+        while not is_over:
+            before = time.perf_counter()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.perf_counter() - before - 0.001)
+
+    watcher = asyncio.ensure_future(watch())
+    await asyncio.sleep(0.01)
+    begin = time.perf_counter()
+    await asyncio.gather(*(agent.invoke_async("How much is it?") for agent in crowd))
+    wall = time.perf_counter() - begin
+    is_over = True
+    await watcher
+    return wall, longest

@@ -1,0 +1,268 @@
+# ruff: noqa: RUF001  the multiplication sign and the dash are meant
+"""The document of a run: tables and plots, made of its numbers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from bars import TITLES, Figure, bars, behind, content_size, figure, kinds
+from plan import AGENTS, CONTENDERS, LENGTHS, STORES, Row, rows
+from plots import Line, chart
+
+PLOTS = {
+    "restore-length": "The time to restore grows with the conversation.",
+    "restore-others": "It does not grow with what else is in the store, unless somebody searches for the messages.",
+    "bytes": "A log writes what is new. A snapshot writes everything, at each turn.",
+    "stall": "Who writes on the event loop holds up every other agent.",
+}
+# Why a contender can be faster. The remarks of the tables say where one is.
+REASONS = {
+    "snapshots": "a snapshot is one value, stored whole, once a turn: a long conversation shows what that costs",
+    "files": "files are written without a wait for the disk: what was acknowledged may be lost",
+    "peer": "the package writes on the event loop, which it holds up: ours pays for a thread beside it",
+    "sql": "the package writes on the event loop, which it holds up: ours pays for a thread beside it",
+}
+INTRODUCTION = """\
+# Benchmarks
+
+What a session costs, measured side by side: our two instances and the skeleton, packages that others published, the
+SDK's own managers, and the **floor**, which is the bare driver doing the least that a task needs. Written by
+`nox -s bench` on {date}{quick}, on {machine}.
+All contenders took turns in each round, on the same servers, each in a process and an environment of its own. Look at
+the ratios: the times are those of this machine on that day.
+
+- A time is the median, with the quartiles in brackets, in milliseconds, **above the same agent without sessions**,
+  which was timed in the same round. It is followed by its ratio to the floor. Messages have 500 characters.
+- *Restore* is `Agent(session_manager=...)` on an open manager; *new session* is the manager and its first agent. The
+  floor of a restore is one fetch of the texts, `json.loads`, and `SessionMessage` records. That of a turn is its
+  writes.
+- The servers are those of our tests: PostgreSQL with `fsync=off`, Valkey without persistence. A slow disk would hide
+  the differences.
+- `strands-valkey-session-manager` needs the JSON module. It was run on plain strings in its place, which flatters it:
+  the server has no documents to parse.
+- `strands-postgresql-session-manager` does not work with the newest versions that its dependencies allow. It was run
+  with `sqlmodel<0.0.31` and `sqlalchemy<2.1`.
+- *{wire}* A proxy delays each answer by so much: a round trip takes that much longer.
+- `_executor._THREADS`, which has no option, was set to the number of agents where each has a connection of its own.
+"""
+
+
+def write(results: dict[str, Any], folder: Path) -> None:
+    """Write the document and its plots into a folder."""
+    (folder / "benchmarks").mkdir(exist_ok=True)
+    for name, svg in plots(results).items():
+        (folder / f"benchmarks/{name}.svg").write_text(svg, encoding="utf-8", newline="\n")
+    (folder / "benchmarks.md").write_text(document(results), encoding="utf-8", newline="\n")
+
+
+def document(results: dict[str, Any]) -> str:
+    """Return the document."""
+    quick = ", as `-- --quick` does, with few rounds" if results["quick"] else ""
+    lines = [INTRODUCTION.format(**{**results, "quick": quick, "wire": "At 1 ms, at 20 ms."})]
+    lines += ["## What it has to show", "", *bar_table(results), ""]
+    for store, title in STORES.items():
+        lines += [f"## {title}", "", *table(results, store), ""]
+    lines += ["## Many agents in one event loop", "", CROWDS, "", *crowd_table(results), ""]
+    lines += ["## Bytes", "", *bytes_table(results), ""]
+    if not results["quick"]:
+        lines += ["## Plots", ""]
+        drawn = plots(results)
+        for name, caption in PLOTS.items():
+            lines += [f"![{caption}](benchmarks/{name}.svg)", ""] if name in drawn else []
+    lines += ["## Versions", "", *version_table(results)]
+    return "\n".join(lines) + "\n"
+
+
+CROWDS = """\
+The agents were built before the clock started. They take a turn at the same time, with 20 ms on the wire; in
+milliseconds the wall-clock time and the longest stall of the event loop, by default, and where every agent may have a
+connection and a thread of its own."""
+
+
+def names_of(results: dict[str, Any], store: str) -> list[str]:
+    """Return the contenders of a store that took part, the floor first."""
+    return [name for name in CONTENDERS if name.startswith(f"{store}-") and name in results["versions"]]
+
+
+def number(milliseconds: float) -> str:
+    """Write a time, with three digits that mean something."""
+    return f"{milliseconds:,.0f}" if abs(milliseconds) >= 100 else f"{milliseconds:.3g}"
+
+
+def cell(one: Figure | None, floor: Figure | None, *, is_floor: bool) -> str:
+    """Write a result."""
+    if one is None:
+        return "–"
+    spread = f" ({number(one.low)}–{number(one.high)})" if one.count > 1 else ""
+    ratio = "" if is_floor or floor is None or floor.median <= 0 else f" · {one.median / floor.median:.1f}×"
+    return f"{number(one.median)}{spread}{ratio}"
+
+
+def remark(results: dict[str, Any], row: Row, store: str, kind: str) -> str:
+    """Say who is ahead of ours, and why."""
+    ours, said = figure(results, row.key, f"{store}-ours", kind), []
+    for name in names_of(results, store):
+        if name.endswith(("-ours", "-floor")):
+            continue
+        taken = results["times"][row.key].get(name, {})
+        if "error" in taken:
+            said.append(f"{CONTENDERS[name][1]} failed: {taken['error'].strip().splitlines()[-1][:100]}")
+        theirs = figure(results, row.key, name, kind)
+        if ours and theirs and theirs.median < ours.median:
+            within = ", within the spread" if theirs.high > ours.low else ""
+            said.append(f"ahead: {CONTENDERS[name][1]}{within}")
+    return "; ".join(said)
+
+
+def table(results: dict[str, Any], store: str) -> list[str]:
+    """Return the table of a store."""
+    names = names_of(results, store)
+    lines = ["| | " + " | ".join(CONTENDERS[name][1] for name in names) + " | remark |"]
+    lines.append("|---" * (len(names) + 2) + "|")
+    for row in rows():
+        if row.key not in results["times"] or row.key.startswith("crowd"):
+            continue
+        for kind in kinds(row.key):
+            floor = figure(results, row.key, f"{store}-floor", kind)
+            found = {name: figure(results, row.key, name, kind) for name in names}
+            if any(found.values()):
+                cells = [cell(one, floor, is_floor=name.endswith("-floor")) for name, one in found.items()]
+                title = row.title + TITLES.get(kind, "")
+                said = "" if kind == "end of turn" else remark(results, row, store, kind)
+                lines.append(f"| {title} | {' | '.join(cells)} | {said} |")
+    reasons = {name: REASONS[name.rpartition("-")[2]] for name in names if not name.endswith(("-ours", "-floor"))}
+    return (
+        lines
+        + ["", "Where somebody is ahead of ours:"]
+        + [f"- {CONTENDERS[n][1]}: {why}." for n, why in reasons.items()]
+    )
+
+
+def crowd_table(results: dict[str, Any]) -> list[str]:
+    """Return the table of many agents."""
+    names = [name for store in STORES for name in names_of(results, store) if not name.endswith("-floor")]
+    names = [name for name in names if not name.startswith("local")]
+    heads = [f"{STORES[name.partition('-')[0]]}: {CONTENDERS[name][1]}" for name in names]
+    lines = ["| wall / stall, ms | without sessions | " + " | ".join(heads) + " |", "|---" * (len(names) + 2) + "|"]
+    for row in rows():
+        if not row.key.startswith("crowd") or row.key not in results["times"]:
+            continue
+        cells = []
+        for name, how in [(names[0], "without"), *((name, "with") for name in names)]:
+            wall, stall = (figure(results, row.key, name, f"{kind} {how}") for kind in ("wall", "stall"))
+            cells.append(f"{wall.median:,.0f} / {stall.median:,.0f}" if wall and stall else "–")
+        lines.append(f"| {row.title} | {' | '.join(cells)} |")
+    return lines
+
+
+def bytes_table(results: dict[str, Any]) -> list[str]:
+    """Return the table of what a long conversation writes."""
+    if not results["written"]:
+        return ["Not measured in this run."]
+    turns = results["turns"]
+    content = content_size(2 * turns)
+    lines = [
+        f"A conversation of {2 * turns:,} messages of 2,000 characters, whose own JSON has {content:,} bytes. Written"
+        " is what went over the wire to the server, or, of files, what the process wrote as Linux counts it. Stored is"
+        " what the server says its keys or tables take, or the length of the files.",
+        "",
+        "| | written | × content | in the last turns, each | stored | × content |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, one in results["written"].items():
+        title = f"{STORES[name.partition('-')[0]]}: {CONTENDERS[name][1]}"
+        if "error" in one:
+            lines.append(f"| {title} | failed | | | | |")
+            continue
+        series = one["series"]
+        each = (series[-1] - series[-2]) / (turns / len(series))
+        cells = [f"{series[-1]:,}", f"{series[-1] / content:.2f}", f"{each:,.0f}"]
+        cells += [f"{one['stored']:,}", f"{one['stored'] / content:.2f}"]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return lines
+
+
+def bar_table(results: dict[str, Any]) -> list[str]:
+    """Return the table of the bars."""
+    lines = ["| | on | measured | at most | |", "|---|---|---|---|---|"]
+    for bar in bars(results):
+        measured = f"{bar.measured:.2f} {bar.unit}"
+        verdict = "reached" if bar.is_reached else "**missed**"
+        lines.append(f"| {bar.about} | {STORES[bar.store]} | {measured} | {bar.limit:g} | {verdict} |")
+    lost = behind(results)
+    lines += ["", f"Ahead of every published package in every row: {'**missed**' if lost else 'reached'}."]
+    return lines + [f"- {one}" for one in lost]
+
+
+def version_table(results: dict[str, Any]) -> list[str]:
+    """Return the versions: of the servers, and in each environment."""
+    lines = ["| | |", "|---|---|"]
+    lines.append("| servers | " + ", ".join(f"{name} {one}" for name, one in results["servers"].items()) + " |")
+    environments: dict[str, str] = {}
+    for name, found in results["versions"].items():
+        environment = CONTENDERS[name][0]
+        title = "ours, the SDK's, the drivers" if environment == "ours" else CONTENDERS[name][1]
+        environments.setdefault(title, ", ".join(f"{package} {version}" for package, version in found.items()))
+    return lines + [f"| {title} | {found} |" for title, found in environments.items()]
+
+
+def plots(results: dict[str, Any]) -> dict[str, str]:
+    """Draw the plots that the run has numbers for."""
+    everybody = [name for name in CONTENDERS if not name.startswith("local") and name in results["versions"]]
+
+    def lines(xs: Iterable[float], key: Callable[[float], str], kind: str = "seconds") -> list[Line]:
+        drawn = []
+        for name in everybody:
+            found = [(x, figure(results, key(x), name, kind)) for x in xs]
+            points = [(x, one.median) for x, one in found if one and one.median > 0]
+            if len(points) > 1:
+                drawn.append(Line(title_of(name), points, name.endswith("-floor")))
+        return drawn
+
+    others = {1.0: "none", 2.0: "10,000", 4.0: "1,000,000"}
+    turns = results["turns"]
+    written = [
+        Line(
+            title_of(name),
+            [(turns * (n + 1) / len(one["series"]), size) for n, size in enumerate(one["series"])],
+            name.endswith("-floor"),
+        )
+        for name, one in results["written"].items()
+        if name in everybody and "series" in one
+    ]
+    stalls = lines(AGENTS, lambda x: f"crowd {x:g}", "stall with")
+    drawn = {
+        "restore-length": (
+            "Restore, by the length of the conversation",
+            "messages",
+            "ms",
+            lines(LENGTHS, lambda x: f"restore {x:g}"),
+            {x: f"{x:,}" for x in LENGTHS},
+        ),
+        "restore-others": (
+            "Restore of 1,000 messages, by what else is in the store",
+            "other keys or rows",
+            "ms",
+            lines(others, lambda x: f"restore among {others[x]}"),
+            others,
+        ),
+        "bytes": ("Bytes written by a conversation, messages of 2 kB", "turns", "bytes", written, None),
+        "stall": (
+            "Longest stall of the event loop, 20 ms on the wire",
+            "agents at once",
+            "ms",
+            stalls,
+            {x: str(x) for x in AGENTS},
+        ),
+    }
+    return {name: chart(*about) for name, about in drawn.items() if about[3]}  # type: ignore[arg-type]
+
+
+def title_of(name: str) -> str:
+    """Return what the legends call a contender."""
+    store, _, kind = name.partition("-")
+    short = {"peer": CONTENDERS[name][1].removesuffix("-session-manager"), "sql": CONTENDERS[name][1]}
+    title = short.get(kind, {"floor": "floor", "ours": "ours", "snapshots": "snapshots"}.get(kind, kind))
+    return title if kind in short else f"{STORES[store]}: {title}"
