@@ -7,7 +7,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,36 @@ def cluster_info(node: Server) -> dict[str, str]:
     """What a node of a cluster says about it."""
     information: dict[str, str] = node.client().execute_command("CLUSTER INFO")
     return information
+
+
+@contextmanager
+def moving(key: str, source: Any, target: Any) -> Iterator[None]:
+    """Have the slot of a key be on its way from one node to another, as when a cluster is resharded.
+
+    Args:
+        key: The key.
+        source: A client of the node that has the slot.
+        target: A client of the one that has it in the end, with all of its keys.
+    """
+    slot = source.execute_command("CLUSTER KEYSLOT", key)
+    source_id, target_id = (node.execute_command("CLUSTER MYID") for node in (source, target))
+    target.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", source_id)
+    source.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", target_id)
+    yield
+    while keys := source.execute_command("CLUSTER GETKEYSINSLOT", slot, 100):
+        move(source, target, *keys)
+    for node in (target, source):
+        node.execute_command("CLUSTER SETSLOT", slot, "NODE", target_id)
+
+
+def move(source: Any, target: Any, *keys: Any) -> None:
+    """Move some keys to another node of the cluster."""
+    source.execute_command("MIGRATE", HOST, port_of(target), "", 0, 5000, "KEYS", *keys)
+
+
+def port_of(client: Any) -> int:
+    """Where the server of a client listens."""
+    return int(client.get_connection_kwargs()["port"])
 
 
 class ClusterClient(valkey.ValkeyCluster):

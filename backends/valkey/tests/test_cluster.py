@@ -1,14 +1,17 @@
 """A cluster of three nodes: sessions spread over it, each whole on one of them. This file is yours."""
 
+import asyncio
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import valkey
-from conformance.package import SessionManager, SessionRepository, SessionUnavailableError
+from conformance.package import SessionManager, SessionRepository, SessionUnavailableError, Storage
 from conformance.records import session
 from conformance.scripted_model import scripted_agent
-from servers import HOST, Server, start_cluster, wait_for
+from servers import HOST, Server, move, moving, start_cluster, wait_for
 from usage import assert_restored, use_everything
 
 NewClient = Callable[..., valkey.ValkeyCluster]
@@ -78,6 +81,25 @@ def test_client_of_a_single_node(nodes: list[Server]) -> None:
             errors.append(str(error))
     assert 10 < len(errors) < 30, "a third of the slots belongs to the node"
     assert all("valkey.ValkeyCluster" in error and "session-" in error for error in errors)
+
+
+def test_shard_that_moves(nodes: list[Server], new_client: NewClient) -> None:
+    """While value and index of the storage are on their way to another node, and apart, a write waits for them."""
+    client = new_client()
+    place = Storage(client=client).namespace("session/s")
+    asyncio.run(place.write("a", b"old"))
+    (index,) = [key.decode() for key in client.scan_iter(match="storage:*:index")]
+    port = client.get_node_from_key(index).port
+    source, target, _ = (node.client() for node in sorted(nodes, key=lambda node: node.port != port))
+    with moving(index, source, target):
+        move(source, target, index)
+        writing = threading.Thread(target=lambda: asyncio.run(place.write("a", b"new")))
+        writing.start()
+        time.sleep(1)
+        assert writing.is_alive(), "it could not have been written"
+    writing.join()
+    assert asyncio.run(place.read("a")) == b"new"
+    asyncio.run(place.delete("a"))
 
 
 def test_node_that_is_down(nodes: list[Server], new_client: NewClient) -> None:

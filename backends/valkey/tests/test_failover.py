@@ -17,7 +17,7 @@ from conformance.package import SessionConflictError, SessionManager, SessionUna
 from conformance.records import ids
 from conformance.scripted_model import scripted_agent
 from conformance.trials import Trials
-from servers import HOST, Server, start_cluster, wait_for
+from servers import HOST, Server, move, moving, port_of, start_cluster, wait_for
 from strands.types.exceptions import EventLoopException, SessionException
 from usage import assert_restored
 from valkey.sentinel import Sentinel
@@ -251,7 +251,7 @@ def primary_offset(primary: Server) -> int:
 
 def test_slots_move_under_load(nodes: list[Server], new_client: Callable[[], Any], trials: Trials) -> None:
     """Slots that hold sessions move from node to node while their agents talk: nothing is lost, and nothing raised."""
-    moves = trials.count(30, 300)
+    moves = trials.count(15, 300)
     clients = [new_client(), new_client()]
     talkers = [Talker(f"moving {number}", clients[number % 2]) for number in range(4)]
     random = trials.random()
@@ -260,8 +260,12 @@ def test_slots_move_under_load(nodes: list[Server], new_client: Callable[[], Any
     with talking(talkers):
         for _ in range(moves):
             session_id = random.choice(list(owners))
-            target = random.choice([one for one in primaries if port(one) != port(owners[session_id])])
-            move(f"session:{session_id}", owners[session_id], target, random.random() / 50)
+            source, key = owners[session_id], f"session:{session_id}"
+            target = random.choice([one for one in primaries if port_of(one) != port_of(source)])
+            with moving(key, source, target):
+                time.sleep(random.random() / 50)
+                move(source, target, key)
+                time.sleep(random.random() / 50)
             owners[session_id] = target
     trials.record(runs=moves, **summed(talkers))
     refusals = [primary.info("errorstats") for primary in primaries]
@@ -269,22 +273,3 @@ def test_slots_move_under_load(nodes: list[Server], new_client: Callable[[], Any
         assert any(redirection in one for one in refusals), "nobody met a slot that moves"
     assert [error for talker in talkers for error in talker.errors] == []
     assert sum(talker.lost for talker in talkers) == 0
-
-
-def move(key: str, source: Any, target: Any, seconds: float) -> None:
-    """Move the slot of a key to another node, as resharding does, with a pause before and after its keys are moved."""
-    slot = source.execute_command("CLUSTER KEYSLOT", key)
-    source_id, target_id = (node.execute_command("CLUSTER MYID") for node in (source, target))
-    target.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", source_id)
-    source.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", target_id)
-    time.sleep(seconds)
-    for found in source.execute_command("CLUSTER GETKEYSINSLOT", slot, 100):
-        source.execute_command("MIGRATE", HOST, port(target), found, 0, 5000)
-    time.sleep(seconds)
-    for node in (target, source):
-        node.execute_command("CLUSTER SETSLOT", slot, "NODE", target_id)
-
-
-def port(client: Any) -> int:
-    """Where the server of a client listens."""
-    return int(client.get_connection_kwargs()["port"])
