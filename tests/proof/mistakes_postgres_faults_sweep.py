@@ -20,7 +20,7 @@ MISTAKES = [
     ),
     Mistake(
         "after a lost reply the messages are inserted with new ids",
-        [WIRE, CALLS],
+        [WIRE],
         "SessionConflictError",
         [
             Edit(
@@ -32,13 +32,13 @@ MISTAKES = [
     ),
     Mistake(
         "a batch that was not committed is dropped",
-        [WIRE, CALLS],
+        [WIRE],
         "the store fell back to an earlier state",
         [Edit("_saver.AgentSaver._write", UNAVAILABLE, f"{UNAVAILABLE}\n        self.log.saved(save)")],
     ),
     Mistake(
         "a batch that was not committed is logged, and the turn goes on",
-        [WIRE, CALLS],
+        [WIRE],
         LOST,
         [Edit("_saver.AgentSaver._write", f"{UNAVAILABLE}\n        raise", f"{UNAVAILABLE}\n        return")],
     ),
@@ -64,6 +64,6 @@ MISTAKES = [
         "a statement whose connection ends without a reply is taken for committed",
         [WIRE],
         LOST,
-        [Edit(f"{SERVER}.run", STALE, f"{STALE}\n            if is_broken:\n                return [(1,)]")],
+        [Edit(f"{SERVER}.run", STALE, f"{STALE}\n            if is_broken:\n                return [(1, 1)], False")],
     ),
 ]

@@ -18,7 +18,7 @@ MISTAKES = [
     ),
     Mistake(
         "after a lost reply the messages are sent with new ids",
-        [WIRE, CALLS],
+        [WIRE],
         "SessionConflictError",
         [
             Edit(
@@ -30,13 +30,13 @@ MISTAKES = [
     ),
     Mistake(
         "a batch that did not reach the server is dropped",
-        [WIRE, CALLS],
+        [WIRE],
         "the store fell back to an earlier state",
         [Edit("_saver.AgentSaver._write", UNAVAILABLE, f"{UNAVAILABLE}\n        self.log.saved(save)")],
     ),
     Mistake(
         "a batch that did not reach the server is logged, and the turn goes on",
-        [WIRE, CALLS],
+        [WIRE],
         LOST,
         [Edit("_saver.AgentSaver._write", f"{UNAVAILABLE}\n        raise", f"{UNAVAILABLE}\n        return")],
     ),
