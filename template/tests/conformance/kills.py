@@ -217,24 +217,31 @@ class Crew:
         self.kill_store(survivors=False)
 
     def end(self) -> None:
-        """Look what is stored: restore the agents here, and let each of them go on."""
+        """Look what is stored: restore the agents here, and let each of them go on. Delete it then."""
         dump = self._store.dump()
         for agent_id, path in self._paths.items():
             ledger = Ledger(path)
-            with package.SessionManager(self._session_id, **self._store.options()) as manager:
-                live = scripted_agent(manager, agent_id=agent_id)
-                self._compare(ledger, agent_id, {"messages": texts(live.messages), "state": live.state.get()})
-                self.lost |= {f"{agent_id}: {text:.30} is back" for text in ledger.gone if text.encode() in dump}
-                repository, deleted = manager.session_repository, other(self._session_id, agent_id)
-                if ledger.is_deleted and repository.read_session(deleted) is not None:
-                    self.lost.add(f"{agent_id}: the session that it deleted is back")
-                live("go on")
-                stored = manager.list_messages(agent_id=agent_id)
-                if ids(stored) != list(range(len(live.messages))) or texts(stored) != texts(live.messages):
-                    self.wrong.append(f"{agent_id}: {len(stored)} messages are stored, of {len(live.messages)}")
-                for session_id in [deleted, self._session_id] if agent_id == max(self._paths) else [deleted]:
-                    with contextlib.suppress(package.SessionNotFoundError):
-                        repository.delete_session(session_id)
+            self.lost |= {f"{agent_id}: {text:.30} is back" for text in ledger.gone if text.encode() in dump}
+            try:
+                with package.SessionManager(self._session_id, **self._store.options()) as manager:
+                    self._end(agent_id, ledger, manager)
+            except Exception as error:  # it cannot be restored, or not go on
+                self.wrong.append(f"{agent_id}: {error!r}")
+        with package.SessionRepository(**self._store.options()) as repository:
+            for session_id in [self._session_id, *(other(self._session_id, agent_id) for agent_id in self._paths)]:
+                with contextlib.suppress(package.SessionNotFoundError):
+                    repository.delete_session(session_id)
+
+    def _end(self, agent_id: str, ledger: Ledger, manager: Any) -> None:
+        live = scripted_agent(manager, agent_id=agent_id)
+        self._compare(ledger, agent_id, {"messages": texts(live.messages), "state": live.state.get()})
+        deleted = manager.session_repository.read_session(other(self._session_id, agent_id)) is None
+        if ledger.is_deleted and not deleted:
+            self.lost.add(f"{agent_id}: the session that it deleted is back")
+        live("go on")
+        stored = manager.session_repository.list_messages(self._session_id, agent_id)
+        if ids(stored) != list(range(len(live.messages))) or texts(stored) != texts(live.messages):
+            self.wrong.append(f"{agent_id}: {len(stored)} messages are stored, of {len(live.messages)}")
 
     @contextlib.contextmanager
     def _running(self) -> Iterator[tuple[dict[str, Ledger], dict[str, OtherProcess]]]:

@@ -46,8 +46,9 @@ class OtherProcess:
             raise SessionException("the other process ended without a report: see its output") from error
 
     def tell(self, what: Any = None) -> None:
-        """Send the process something by its pipe."""
-        self._pipe.send(what)
+        """Send the process something by its pipe, unless it has ended."""
+        with contextlib.suppress(OSError):
+            self._pipe.send(what)
 
     def kill(self) -> None:
         """Kill it, as kill -9 does: without a chance to clean up. It is gone afterwards."""
