@@ -13,7 +13,7 @@ from texts import messages_of
 
 TITLES = {
     "end of turn": ": the end of the turn alone",
-    "both": ", and the end of the turn",
+    "turn": ": four of them and the end of the turn",
     "wall with": ": wall",
     "stall with": ": longest stall",
 }
@@ -39,12 +39,7 @@ class Figure:
 
 def figure(results: dict[str, Any], row: str, name: str, kind: str = "seconds") -> Figure | None:
     """Return a result in milliseconds, None where there is none."""
-    measured = results["times"].get(row, {}).get(name, {})
-    samples = measured.get(kind)
-    if kind == "both" and "end of turn" in measured:
-        samples = [sum(pair) for pair in zip(measured["seconds"], measured["end of turn"], strict=True)]
-    elif kind == "both":
-        samples = measured.get("seconds")
+    samples = results["times"].get(row, {}).get(name, {}).get(kind)
     if not samples:
         return None
     spread = quantiles(samples, n=4) if len(samples) > 1 else samples * 3
@@ -130,7 +125,7 @@ def kinds(row: str) -> list[str]:
     """Return what is measured in a row."""
     if row.startswith("crowd"):
         return ["wall with", "stall with"]
-    return ["seconds", "end of turn", "both"] if row.startswith("append") else ["seconds"]
+    return ["seconds", "end of turn", "turn"] if row.startswith("append") else ["seconds"]
 
 
 def behind(results: dict[str, Any]) -> list[str]:

@@ -28,7 +28,7 @@ def render(folder: Path) -> dict[str, Path]:
 
 def install(folder: Path, repositories: dict[str, Path]) -> dict[str, str]:
     """Make all environments, and return the Python of each. Those of other packages may fail: they are left out."""
-    pythons = {"ours": environment(folder / "ours", *map(str, repositories.values()))}
+    pythons = {"ours": environment(folder / "ours", *map(str, repositories.values()), "psycopg[binary]")}
     for name, requirements in PACKAGES.items():
         try:
             pythons[name] = environment(folder / name, *requirements)

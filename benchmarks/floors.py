@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agents import AGENT_ID
-from managed import Times, clocked
+from managed import MESSAGES, Times, clocked
 from strands.types.session import SessionMessage
 from texts import messages_of, text_of
 
@@ -119,7 +119,9 @@ class Floor(ABC):
     def append(self, place: str, session_id: str, history: int, count: int) -> Times:
         """Add messages to a long history."""
         self.fill(place, session_id, history, 500)
-        return self._write_each(place, session_id, count, messages_of(1, 500), first=history)
+        each = self._write_each(place, session_id, MESSAGES * count, messages_of(1, 500), first=history)
+        seconds = each["seconds"]
+        return {**each, "turn": [sum(seconds[at : at + MESSAGES]) for at in range(0, len(seconds), MESSAGES)]}
 
     def sync(self, place: str, session_id: str, count: int) -> Times:
         """Store a state that changed."""

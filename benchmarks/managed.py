@@ -16,6 +16,7 @@ from strands.types.session import SessionMessage
 from texts import messages_of, text_of
 
 Times = dict[str, list[float]]
+MESSAGES = 4  # of a turn that calls a tool: the question, the call, its result, the answer
 
 
 class Managed(ABC):
@@ -167,22 +168,28 @@ class Managed(ABC):
         agent = make_agent(manager)
         agent.messages.extend(messages_of(history, 500))  # type: ignore[arg-type]
         manager.sync_agent(agent)
-        times: Times = {"seconds": [], "end of turn": []}
+        times: Times = {"seconds": [], "end of turn": [], "turn": []}
+
+        async def turn(number: int) -> None:
+            begin = time.perf_counter()
+            for message in messages_of(MESSAGES, 500):
+                agent.messages.append({**message, "content": [{"text": f"{number} {message['content'][0]['text']}"}]})  # type: ignore[typeddict-item]
+                before = time.perf_counter()
+                event = MessageAddedEvent(agent=agent, message=agent.messages[-1])
+                await agent.hooks.invoke_callbacks_async(event)
+                times["seconds"].append(time.perf_counter() - before)
+            before = time.perf_counter()
+            await agent.hooks.invoke_callbacks_async(AfterInvocationEvent(agent=agent, invocation_state={}))
+            times["end of turn"].append(time.perf_counter() - before)
+            times["turn"].append(time.perf_counter() - begin)
 
         async def turns() -> None:
-            for number in range(2 + count):
-                message: Any = {"role": "user", "content": [{"text": f"{number} {text_of(500)}"}]}
-                agent.messages.append(message)
-                begin = time.perf_counter()
-                await agent.hooks.invoke_callbacks_async(MessageAddedEvent(agent=agent, message=message))
-                added = time.perf_counter()
-                await agent.hooks.invoke_callbacks_async(AfterInvocationEvent(agent=agent, invocation_state={}))
-                times["seconds"].append(added - begin)
-                times["end of turn"].append(time.perf_counter() - added)
+            for number in range(1 + count):
+                await turn(number)
 
         asyncio.run(turns())
         self.close(manager)
-        return {name: measured[2:] for name, measured in times.items()}
+        return {kind: measured[MESSAGES if kind == "seconds" else 1 :] for kind, measured in times.items()}
 
     def crowd(self, place: str, session_id: str, agents: int, connections: int) -> Times:
         """Have many agents take a turn in one event loop, with and without sessions."""

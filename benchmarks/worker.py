@@ -15,7 +15,7 @@ from typing import Any
 
 from contenders import contender
 
-LISTED = ("strands-agents", "valkey", "psycopg", "psycopg2-binary", "sqlalchemy", "sqlmodel")
+LISTED = ("strands-agents", "valkey", "psycopg", "psycopg-binary", "psycopg2-binary", "sqlalchemy", "sqlmodel")
 LISTED += ("strands-valkey-session-manager", "strands-postgresql-session-manager")
 LISTED += ("strands-agents-session", "strands-session-sql")
 
