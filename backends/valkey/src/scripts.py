@@ -86,7 +86,7 @@ if not known[1] then return 'absent' end
 if known[1] ~= '1' then return 'format' end
 if stored == new_version and version ~= new_version then return 'done' end
 if (stored or '') ~= version then return stored and 'stale' or 'absent' end
-if next < first then return 'behind ' .. next end
+if next < first then return 'behind ' .. string.format('%.0f', next) end
 if next > first then -- unless this append was stored before: then it is written once more, as it was
   if version ~= new_version or next ~= first + count then return 'taken' end
   for i = 1, count do
@@ -144,7 +144,9 @@ local answer = redis.call('HMGET', KEYS[1], agent, agent .. ':version', agent ..
 if not answer[1] then return false end
 if table.remove(answer) ~= '1' then return 'format' end
 local next, window, named = tonumber(answer[3]), answer[4], {}
-if not (answer[2] and next and window) then return 'damaged' end
+if not (answer[2] and window and next and next >= 0 and next <= 9007199254740992 and next % 1 == 0) then
+  return 'damaged'
+end
 
 local function fetch(ids)
   for start = 1, #ids, 1000 do
