@@ -156,7 +156,7 @@ def test_without_tls(server: TlsServer) -> None:
 
 
 def test_client_certificate(strict_server: TlsServer, certificate: Path, client_certificate: Path) -> None:
-    """Where the server asks for a certificate, a client with one is let in, and one without, or with another, is not."""
+    """Where the server asks for a certificate, a client with one is let in. Without one, or with another, it is not."""
     options = {"ssl_ca_certs": certificate}
     own = {"ssl_certfile": client_certificate, "ssl_keyfile": key_of(client_certificate)}
     use_everything(connection_string=strict_server.tls_url(**options, **own))
