@@ -19,8 +19,10 @@ from .trials import Trials
 
 PARTS = 4
 """Into how many parts the thorough form is split, so that xdist spreads them."""
-PATIENCE = 10
-"""Seconds for making the steps of a failure fewer: they are printed as they are by then."""
+AT_ONCE = 50
+"""How many histories Hypothesis remembers, so that it does not repeat one: with more it gets slow."""
+PATIENCE = 3, 30
+"""Seconds for making the steps of a failure fewer, in short and in full: they are printed as they are by then."""
 
 
 class RandomHistories(Cases):
@@ -29,12 +31,12 @@ class RandomHistories(Cases):
     @faults
     @deletion
     @pytest.mark.parametrize("part", range(PARTS))
-    @hint("The last step is where the store and the model differ. The steps are the fewest that were found in 10 s.")
+    @hint("The last step is where store and model differ. With --thorough more time goes into making the steps fewer.")
     def test_records(
         self, backend: Backend, trials: Trials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
     ) -> None:
         """R51: after any sequence of calls, by any of two connections, the store holds what it acknowledged."""
-        with closing(Stores(backend)) as stores, quickly_shrunk(tmp_path, monkeypatch):
+        with closing(Stores(backend)) as stores, quickly_shrunk(trials, tmp_path, monkeypatch):
             try_histories(lambda tally: HistoryOfRecords(stores, tally), trials, part, (150, 4000), steps=12)
 
     @faults
@@ -45,14 +47,16 @@ class RandomHistories(Cases):
         self, backend: Backend, trials: Trials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
     ) -> None:
         """R52: after any sequence of turns, edits, failures and restores, a restore gives what was last saved."""
-        with closing(Stores(backend)) as stores, quickly_shrunk(tmp_path, monkeypatch):
+        with closing(Stores(backend)) as stores, quickly_shrunk(trials, tmp_path, monkeypatch):
             try_histories(lambda tally: HistoryOfAgents(stores, tally), trials, part, (50, 1000), steps=8)
 
 
 @contextmanager
-def quickly_shrunk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quickly_shrunk(trials: Trials, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep Hypothesis from writing into the author's repository, and from shrinking for five minutes."""
-    monkeypatch.setattr("hypothesis.internal.conjecture.engine.MAX_SHRINKING_SECONDS", PATIENCE, raising=False)
+    monkeypatch.setattr(
+        "hypothesis.internal.conjecture.engine.MAX_SHRINKING_SECONDS", trials.count(*PATIENCE), raising=False
+    )
     set_hypothesis_home_dir(folder)
     try:
         yield
@@ -69,21 +73,23 @@ def try_histories(
     steps: int,
 ) -> None:
     """Run histories of so many steps, and print the steps of one that fails."""
-    settings = hypothesis.settings(
-        max_examples=trials.count(*counts) // PARTS,
-        stateful_step_count=steps,
-        database=None,  # a folder in the author's repository
-        deadline=None,
-        derandomize=False,
-        print_blob=False,
-        report_multiple_bugs=False,
-        suppress_health_check=list(hypothesis.HealthCheck),
-        phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
-    )
-    tally, failed = Tally(), True
-    factory: Any = hypothesis.seed(trials.random(part).getrandbits(64))(lambda: history(tally))
+    tally, failed, left = Tally(), True, trials.count(*counts) // PARTS
     try:
-        run_state_machine_as_test(factory, settings=settings)
+        while left > 0:
+            settings = hypothesis.settings(
+                max_examples=min(left, AT_ONCE),
+                stateful_step_count=steps,
+                database=None,  # a folder in the author's repository
+                deadline=None,
+                derandomize=False,
+                print_blob=False,
+                report_multiple_bugs=False,
+                suppress_health_check=list(hypothesis.HealthCheck),
+                phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
+            )
+            seeded: Any = hypothesis.seed(trials.random(part, left).getrandbits(64))
+            run_state_machine_as_test(seeded(lambda: history(tally)), settings=settings)
+            left -= AT_ONCE
         failed = False
     finally:
         trials.record(runs=tally.runs, acknowledged=tally.acknowledged, lost=int(failed))
