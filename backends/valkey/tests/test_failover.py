@@ -249,6 +249,24 @@ def primary_offset(primary: Server) -> int:
     return int(primary.client().info("replication")["master_repl_offset"])
 
 
+def test_primary_without_replica(new_server: NewServer) -> None:
+    """With min-replicas-to-write a primary that lost its replica refuses a save, whole; the next with one heals."""
+    primary = new_server(PROMPT, "min-replicas-to-write 1")
+    replica = new_server(f"replicaof {HOST} {primary.port}")
+    wait_for(lambda: is_in_step(replica))
+    talker = Talker("alone", primary.client())
+    assert talker.turn()
+    before = primary.client().hgetall("session:alone")
+    replica.stop(keep=True)
+    wait_for(lambda: primary.client().info("replication")["connected_slaves"] == 0)
+    assert not talker.turn()
+    assert "NOREPLICAS" in str(talker.errors[0])
+    assert primary.client().hgetall("session:alone") == before
+    replica.restart()
+    wait_for(talker.turn)
+    talker.check()
+
+
 def test_slots_move_under_load(nodes: list[Server], new_client: Callable[[], Any], trials: Trials) -> None:
     """Slots that hold sessions move from node to node while their agents talk: nothing is lost, and nothing raised."""
     moves = trials.count(15, 300)
