@@ -138,7 +138,7 @@ WHERE session_id = %(session_id)s AND {ALIVE} ORDER BY agent_id"""
 
 CREATE_MESSAGE = f"""
 WITH written AS (
-  SELECT FROM {{schema}}.agents JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}
+  SELECT 1 FROM {{schema}}.agents JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}
 ), added AS (
   {_INSERT_MESSAGES} ON CONFLICT DO NOTHING RETURNING message_id
 ), counted AS (
