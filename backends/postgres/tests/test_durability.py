@@ -76,4 +76,4 @@ def test_asynchronous_commit(new_store: NewStore, trials: Trials, tmp_path: Path
 
 def kill_servers(store: Store, trials: Trials, folder: Path, what: str) -> Outcome:
     """Kill the server under several crews, each of which began anew."""
-    return run_crews(store, trials, folder, [1] * trials.count(1, 5), Crew.kill_all, what)
+    return run_crews(store, trials, folder, [1] * trials.count(1, 3), Crew.kill_all, what)

@@ -142,7 +142,7 @@ class Ledger:
         said, step = {number_of(text) for text in messages}, state.get("step", 0)
         if atomic and (max(said, default=0) > step or step in self.starts - said):
             # What a step says first is saved together with the number of the step.
-            wrong.append(f"a save is there in part: the state is of step {step}, and the messages of {sorted(said)[-3:]}")
+            wrong.append(f"a save is there in part: the state is of step {step}, messages are of {sorted(said)[-3:]}")
         if step > self.step:
             wrong.append(f"the state is of step {step}, which nobody took")
         return wrong
@@ -198,7 +198,7 @@ class Crew:
         """
         with self._running() as (ledgers, writers):
             self._look(ledgers, writers)
-            self._wait(*writers)
+            self._wait(*writers, longer=1 if survivors else 6)
             self._store.halt()
             self.kills += 1
             try:
@@ -254,10 +254,11 @@ class Crew:
                 writers[agent_id] = running.enter_context(OtherProcess(write, *arguments))
             yield ledgers, writers
 
-    def _wait(self, *agent_ids: str | None) -> None:
+    def _wait(self, *agent_ids: str | None, longer: int = 1) -> None:
         """Let some time pass, as long as these writers need for a random number of writes."""
         paths = [self._paths[agent_id] for agent_id in agent_ids if agent_id is not None]
-        sizes = {path: path.stat().st_size + self._numbers.randrange(10_000) for path in paths if path.exists()}
+        more = self._numbers.randrange(10_000) * longer
+        sizes = {path: path.stat().st_size + more for path in paths if path.exists()}
         end = time.monotonic() + 1  # one that failed writes no more
         while time.monotonic() < end and any(path.stat().st_size < size for path, size in sizes.items()):
             time.sleep(0.001)
