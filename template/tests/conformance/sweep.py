@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from .cases import Cases, faults, hint, lifecycle, requires
 from .faults import CallFault, managers_with, use_single_methods
 from .outages import error_of
 from .records import ids
+from .restore import user
 from .same import assert_same, assert_same_agent
 from .scripted_model import Block, Call, ScriptedModel, Step, scripted_agent
 from .trials import Trials
@@ -117,16 +119,21 @@ def say(prompt: str, *script: Step) -> Callable[[Any, Agent], object]:
     return turn
 
 
-def change_state(manager: Any, live: Agent) -> None:
-    """A change of state, which is saved at once."""
+def change_much(manager: Any, live: Agent) -> None:
+    """A change of state and messages that the program adds, all in one save."""
     live.state.set("count", 1)
+    asides: list[Any] = [user("By the way."), user("Noted.", role="assistant")]
+    # With the ids that the SDK would add in the next turn: until then they are as they were acknowledged.
+    for number, aside in enumerate(asides):
+        aside["tracking_id"] = f"aside-{number}"
+    live.messages += asides
     manager.sync_agent(live)
 
 
 STEPS = [
     say("What is this?", Call("look_up", {"word": "this"}), "It is a word."),
     say(SECRET, Block("[redacted]")),
-    change_state,
+    change_much,
     say("And that?"),
 ]
 END = say("The end.")
@@ -209,11 +216,11 @@ class Talk:
         try:
             live = self._insist(lambda: scripted_agent(manager, tools=[look_up]))
             for step in STEPS:
-                if self._succeeds(lambda step=step: step(manager, live)):
+                if self._succeeds(partial(step, manager, live)):
                     self._acknowledge(live)
                 self._compare(live)
             self.heal()
-            self._insist(lambda: END(manager, live))
+            self._insist(partial(END, manager, live))
             self._acknowledge(live)
             self._compare(live)
             self._compare_whole(live)
