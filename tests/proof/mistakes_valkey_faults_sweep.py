@@ -53,9 +53,9 @@ MISTAKES = [
         [
             Edit(
                 "connection.Server.call",
-                "except exceptions.ConnectionError as error:",
+                "except (exceptions.ConnectionError, exceptions.ClusterError) as error:",
                 "except exceptions.TimeoutError:\n                return b'done'\n"
-                "            except exceptions.ConnectionError as error:",
+                "            except (exceptions.ConnectionError, exceptions.ClusterError) as error:",
             )
         ],
     ),
