@@ -161,7 +161,8 @@ class AgentLog:
         self._version, self._next_id = stored.version, max(stored.next_id, kept["next"] if kept else 0)
         self._head = _Head(clone(values), record.state, _state_at(agent), created_at=record.created_at)
         if kept is not None:
-            self._head.layout, self._head.next_id = kept["layout"], kept["next"]
+            # A copy: the agent goes on with the messages that stand in the layout, and may rewrite them in place.
+            self._head.layout, self._head.next_id = clone(kept["layout"]), kept["next"]
         if getattr(agent.model, "stateful", False):
             return  # the model's provider keeps the conversation
         for entry in conversation:
