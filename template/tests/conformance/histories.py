@@ -37,7 +37,7 @@ class RandomHistories(Cases):
     ) -> None:
         """R51: after any sequence of calls, by any of two connections, the store holds what it acknowledged."""
         with closing(Stores(backend)) as stores, quickly_shrunk(trials, tmp_path, monkeypatch):
-            try_histories(lambda tally: HistoryOfRecords(stores, tally), trials, part, (150, 4000), steps=12)
+            try_histories(lambda tally: HistoryOfRecords(stores, tally), trials, part, (150, 4000), steps=20)
 
     @faults
     @lifecycle

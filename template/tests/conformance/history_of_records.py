@@ -18,8 +18,8 @@ from .multi_agents import Orchestrator
 from .package import Batch
 from .records import EARLY, agent, message, session
 
-one_session = st.sampled_from([0, 0, 0, 1, 1, 2])
-one_agent = st.sampled_from([0, 0, 0, 1])
+one_session = st.sampled_from([0, 0, 0, 0, 0, 0, 0, 1, 1, 2])
+one_agent = st.sampled_from([0, 0, 0, 0, 0, 1])
 one_writer = st.sampled_from([0, 1])
 one_id = st.integers(0, 4)
 
@@ -53,11 +53,16 @@ class History(ComparedHistory):
         agents=st.lists(agent_ids, min_size=2, max_size=2, unique=True),
     )
     def start(self, sessions: list[str], agents: list[str]) -> None:
-        """Choose ids, and create a session with an agent."""
+        """Choose ids, and store something, so that most steps meet something."""
         self.sessions = [template.replace("{}", self.token) for template in sessions]
         self.agents = agents
         self.write(0, "create_session", session(self.sessions[0]))
-        self.write(0, "create_agent", self.sessions[0], agent(agents[0]))
+        self.write(0, "create_session", session(self.sessions[1]))
+        for place in ((self.sessions[0], agents[0]), (self.sessions[0], agents[1]), (self.sessions[1], agents[0])):
+            self.write(0, "create_agent", place[0], agent(place[1]))
+            for message_id in (0, 1, 3):
+                self.last_message = (*place, message(message_id))
+                self.write(0, "create_message", *self.last_message)
 
     # -- Sessions and agents
 
@@ -153,6 +158,7 @@ class History(ComparedHistory):
         s=one_session,
         a=one_agent,
         by=one_writer,
+        fresh=st.booleans(),
         create=st.lists(bodies, max_size=2),
         update=st.dictionaries(one_id, bodies, max_size=2),
         head=st.none() | st.tuples(documents, layouts),
@@ -160,10 +166,21 @@ class History(ComparedHistory):
         at=times,
     )
     def write_log(
-        self, s: int, a: int, by: int, create: list[Any], update: dict[int, Any], head: Any, shift: int, at: str
+        self,
+        s: int,
+        a: int,
+        by: int,
+        fresh: bool,
+        create: list[Any],
+        update: dict[int, Any],
+        head: Any,
+        shift: int,
+        at: str,
     ) -> None:
-        """Save as a manager does that read or wrote the agent a while ago, or never."""
+        """Save as a manager does that read or wrote the agent just now, a while ago, or never."""
         place = self.sessions[s], self.agents[a]
+        if fresh:
+            self.read_log(s, a, by)
         version, known, next_id = self.seen.get(place, (None, None, 0))
         next_id = max(next_id + shift, 0) if version else 0
         stored = self.model.read_agent(*place)
