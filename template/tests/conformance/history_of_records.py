@@ -185,7 +185,9 @@ class History(ComparedHistory):
         next_id = max(next_id + shift, 0) if version else 0
         stored = self.model.read_agent(*place)
         new = [SessionMessage(body, message_id, None, at, at) for message_id, body in enumerate(create, next_id)]
-        changed = [self.changed(place, message_id, body, at) for message_id, body in update.items()]
+        changed = [
+            self.changed(place, message_id, body, at) for message_id, body in update.items() if message_id < next_id
+        ]
         record = self.new_agent(a, stored.created_at if stored else at, *head) if head else None
         if version is None:
             changed, record = [], record or self.new_agent(a, at, {}, None)
