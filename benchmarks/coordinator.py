@@ -9,12 +9,13 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from plan import CONTENDERS, LOCAL, Row, interleaved, rows
+from plan import CONTENDERS, LOCAL, STORES, Row, interleaved, rows
 from stores import COPIED, OTHERS, TABLES, TEMPLATE, Stores
 from tqdm import tqdm
 
@@ -130,10 +131,8 @@ class Run:
         steps = len(self._rows) + len(self._workers) * self._has_bytes
         with tqdm(total=steps, file=sys.stderr, bar_format="{percentage:3.0f} % |{bar:30}| {elapsed} {desc}") as bar:
             if self._has_bytes:  # first, while the stores are empty
-                for name in self._workers:
-                    bar.set_description_str(f"bytes written: {name}")
-                    self._count(name)
-                    bar.update()
+                bar.set_description_str("bytes written")
+                self._count_all(bar.update)
             self._load({row.place for row in self._rows} & set(OTHERS), bar.set_description_str)
             for group in groups:
                 bar.set_description_str(group[0].title)
@@ -203,6 +202,18 @@ class Run:
         measured: Times = worker.call(row.task, place=place, session_id=session_id, **arguments)
         for name, samples in measured.items():
             self.times[row.key][worker.name][name] += samples
+
+    def _count_all(self, advance: Callable[[], object]) -> None:
+        """Count for all contenders, those of different stores at once: bytes do not depend on what else is going on."""
+
+        def count(names: list[str]) -> None:
+            for name in names:
+                self._count(name)
+                advance()
+
+        with ThreadPoolExecutor() as pool:
+            stores = [[name for name in self._workers if name.startswith(f"{store}-")] for store in STORES]
+            list(pool.map(count, stores))
 
     def _count(self, name: str) -> None:
         """Count what a long conversation writes, and how much room it takes then."""

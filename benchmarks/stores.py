@@ -7,6 +7,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ class Stores:
         self._valkey = servers_of(valkey_repository).Server()
         self._postgres = servers_of(postgres_repository).Server(max_connections="300", max_wal_size="4GB")
         self._databases = list(OTHERS)
+        self._asking = threading.Lock()
         self._postgres_urls = {}
         with psycopg.connect(self._postgres.url, autocommit=True) as connection:
             for number, place in enumerate(OTHERS):
@@ -94,9 +96,10 @@ class Stores:
         number = self._proxied.index((name.partition("-")[0], "counted"))
         assert self._proxy.stdin is not None
         assert self._proxy.stdout is not None
-        self._proxy.stdin.write(f"{number}\n")
-        self._proxy.stdin.flush()
-        sent: int = json.loads(self._proxy.stdout.readline())["sent"]
+        with self._asking:
+            self._proxy.stdin.write(f"{number}\n")
+            self._proxy.stdin.flush()
+            sent: int = json.loads(self._proxy.stdout.readline())["sent"]
         return sent
 
     def fill_valkey(self, place: str) -> None:
