@@ -8,8 +8,8 @@ from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 760, 380
 LEFT, RIGHT, TOP, BOTTOM = 70, 500, 44, 320
-LIGHT = ("#0072b2", "#d55e00", "#007a5a", "#a5478a", "#6b5b00", "#4b4b4b", "#b00020")
-DARK = ("#5ab4f0", "#ff9450", "#3fd1a0", "#f09ad4", "#e6d04a", "#c8c8c8", "#ff7a8a")
+LIGHT = ("#57606a", "#0969da", "#1a7f37", "#c2410c", "#a5478a")
+DARK = ("#9aa4ae", "#58a6ff", "#3fd16a", "#ff9450", "#f09ad4")
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,15 @@ class Line:
     Attributes:
         name: Its name in the legend.
         points: What it goes through.
+        colour: Which of the colours it has.
+        is_square: Whether its marks are squares in place of circles.
         is_floor: Whether it is dashed, as a limit.
     """
 
     name: str
     points: list[tuple[float, float]]
+    colour: int
+    is_square: bool = False
     is_floor: bool = False
 
 
@@ -52,6 +56,13 @@ def label(value: float) -> str:
         if value >= size:
             return f"{value / size:g} {unit}"
     return f"{value:g}"
+
+
+def mark(line: Line, x: float, y: float) -> str:
+    """Mark a point of a line."""
+    if line.is_square:
+        return f'<rect class="d{line.colour}" x="{x - 3.5:.1f}" y="{y - 3.5:.1f}" width="7" height="7"/>'
+    return f'<circle class="d{line.colour}" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>'
 
 
 def chart(title: str, x_title: str, y_title: str, lines: list[Line], names: dict[float, str] | None = None) -> str:
@@ -88,19 +99,19 @@ def chart(title: str, x_title: str, y_title: str, lines: list[Line], names: dict
     for y in y_ticks:
         parts.append(f'<path class="grid" d="M{LEFT} {down(y):.1f}H{RIGHT}"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{down(y) + 4:.1f}" text-anchor="end">{label(y)}</text>')
-    for x, name in (names or {x: label(x) for x in ticks(min(xs), max(xs)) if min(xs) <= x <= max(xs)}).items():
+    for x, name in (names or {x: label(x) for x in ticks(min(xs), max(xs))}).items():
+        if not min(xs) <= x <= max(xs):
+            continue
         parts.append(f'<text x="{across(x):.1f}" y="{BOTTOM + 20}" text-anchor="middle">{escape(name)}</text>')
     # The legend in the order in which the lines end.
     lines = sorted(lines, key=lambda line: -line.points[-1][1])
     for number, line in enumerate(lines):
-        colour, floor = number % len(LIGHT), " floor" if line.is_floor else ""
+        kind = f"line{' floor' if line.is_floor else ''} c{line.colour}"
         path = "L".join(f"{across(x):.1f} {down(y):.1f}" for x, y in line.points)
-        parts.append(f'<path class="line{floor} c{colour}" d="M{path}"/>')
-        if not line.is_floor:
-            parts += [
-                f'<circle class="d{colour}" cx="{across(x):.1f}" cy="{down(y):.1f}" r="3"/>' for x, y in line.points
-            ]
+        parts.append(f'<path class="{kind}" d="M{path}"/>')
+        every = 1 + len(line.points) // 8
+        parts += [mark(line, across(x), down(y)) for x, y in line.points[::-every]]
         at = TOP + 8 + 22 * number
-        parts.append(f'<path class="line{floor} c{colour}" d="M{RIGHT + 16} {at - 4}h24"/>')
+        parts += [f'<path class="{kind}" d="M{RIGHT + 16} {at - 4}h24"/>', mark(line, RIGHT + 28, at - 4)]
         parts.append(f'<text x="{RIGHT + 46}" y="{at}">{escape(line.name)}</text>')
     return "\n".join([*parts, "</svg>", ""])

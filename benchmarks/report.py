@@ -218,17 +218,13 @@ def plots(results: dict[str, Any]) -> dict[str, str]:
             found = [(x, figure(results, key(x), name, kind)) for x in xs]
             points = [(x, one.median) for x, one in found if one and one.median > 0]
             if len(points) > 1:
-                drawn.append(Line(title_of(name), points, name.endswith("-floor")))
+                drawn.append(line_of(name, points))
         return drawn
 
     others = {1.0: "none", 2.0: "10,000", 4.0: "1,000,000"}
     turns = results["turns"]
     written = [
-        Line(
-            title_of(name),
-            [(turns * (n + 1) / len(one["series"]), size) for n, size in enumerate(one["series"])],
-            name.endswith("-floor"),
-        )
+        line_of(name, [(turns * (n + 1) / len(one["series"]), size) for n, size in enumerate(one["series"])])
         for name, one in results["written"].items()
         if name in everybody and "series" in one
     ]
@@ -258,6 +254,13 @@ def plots(results: dict[str, Any]) -> dict[str, str]:
         ),
     }
     return {name: chart(*about) for name, about in drawn.items() if about[3]}  # type: ignore[arg-type]
+
+
+def line_of(name: str, points: list[tuple[float, float]]) -> Line:
+    """Return the line of a contender: its colour says what it is, its marks where."""
+    store, _, kind = name.partition("-")
+    colour = ["floor", "ours", "snapshots", "peer", "sql"].index(kind)
+    return Line(title_of(name), points, colour, is_square=store == "postgres", is_floor=kind == "floor")
 
 
 def title_of(name: str) -> str:
