@@ -56,6 +56,7 @@ def run(effort: Effort, only: str, workspace: Path | None) -> dict[str, Any]:
             kept.write_text(json.dumps(install(home / "environments", render(home / "repositories"))))
         pythons = json.loads(kept.read_text())
         repositories = home / "repositories"
+        described = machine()  # before the run is its load
         stores = Stores(folder / "files", repositories / "valkey", repositories / "postgres")
         workers = start(pythons, folder)
         try:
@@ -66,7 +67,7 @@ def run(effort: Effort, only: str, workspace: Path | None) -> dict[str, Any]:
                 "date": datetime.now(timezone.utc).date().isoformat(),
                 "quick": effort.is_quick,
                 "turns": effort.turns,
-                "machine": machine(),
+                "machine": described,
                 "servers": stores.versions(),
                 "versions": versions,
                 "times": measuring.times,
@@ -81,7 +82,10 @@ def run(effort: Effort, only: str, workspace: Path | None) -> dict[str, Any]:
 def machine() -> str:
     """Describe this machine in words."""
     cores = os.cpu_count() or 1
-    return f"{platform.system()} on {platform.machine()}, {cores} core{'s' if cores > 1 else ''}"
+    words = f"{platform.system()} on {platform.machine()}, {cores} core{'s' if cores > 1 else ''}"
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > cores / 2:
+        words += f", busy with something else (a load of {os.getloadavg()[0]:.0f} before the run)"
+    return words
 
 
 if __name__ == "__main__":

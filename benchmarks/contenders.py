@@ -23,7 +23,7 @@ class Ours(Managed):
             prefix: What its classes begin with.
         """
         package = importlib.import_module(module)
-        self._executor = importlib.import_module(f"{module}._executor")
+        self._executor: Any = importlib.import_module(f"{module}._executor")
         self._manager = getattr(package, f"{prefix}SessionManager")
         self._repository = getattr(package, f"{prefix}SessionRepository")
         self._storage = getattr(package, f"{prefix}Storage")

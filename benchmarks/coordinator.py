@@ -17,7 +17,7 @@ from typing import Any
 
 from plan import CONTENDERS, LOCAL, STORES, Row, interleaved, rows
 from stores import COPIED, OTHERS, TABLES, TEMPLATE, Stores
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 HERE = Path(__file__).parent
 Times = dict[str, list[float]]

@@ -12,7 +12,9 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 HOST = "127.0.0.1"
 CHUNK = 1 << 18
@@ -48,7 +50,7 @@ class Proxy:
             for end in (client, server):
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             late: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
-            jobs = [(self._requests, (client, server))]
+            jobs: list[tuple[Callable[..., None], tuple[Any, ...]]] = [(self._requests, (client, server))]
             if self._seconds:
                 jobs += [(self._answers, (server, late)), (self._deliver, (late, client))]
             else:

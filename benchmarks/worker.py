@@ -15,7 +15,15 @@ from typing import Any
 
 from contenders import contender
 
-LISTED = ("strands-agents", "valkey", "psycopg", "psycopg-binary", "psycopg2-binary", "sqlalchemy", "sqlmodel")
+LISTED: tuple[str, ...] = (
+    "strands-agents",
+    "valkey",
+    "psycopg",
+    "psycopg-binary",
+    "psycopg2-binary",
+    "sqlalchemy",
+    "sqlmodel",
+)
 LISTED += ("strands-valkey-session-manager", "strands-postgresql-session-manager")
 LISTED += ("strands-agents-session", "strands-session-sql")
 
