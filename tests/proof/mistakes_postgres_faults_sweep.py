@@ -63,7 +63,7 @@ MISTAKES = [
     Mistake(
         "a statement whose connection ends without a reply is taken for committed",
         [WIRE],
-        LOST,
+        "not a SessionUnavailableError",  # but the next save finds that the one before is not there
         [Edit(f"{SERVER}.run", STALE, f"{STALE}\n            if is_broken:\n                return [(1, 1)], False")],
     ),
 ]

@@ -23,9 +23,12 @@ from .wire import HOST
 from .wire_faults import FAULTS, FaultyWire
 
 SECRET = "hunter2-hunter2"
-TIMEOUT = 0.4  # where nothing can end the waiting but it
-LATENESS = 0.6
+TIMEOUT = 0.25  # where nothing can end the waiting but it
+LATENESS = 0.4
 """Seconds by which a reply comes too late: within the time-out of whatever is asked on the same connection next."""
+
+EVERY = 5
+"""Which places to try in a short run: every so many there is a message to save, whichever is the first."""
 
 each_length = pytest.mark.parametrize("for_good", [False, True], ids=["once", "for good"])
 
@@ -53,14 +56,14 @@ class FaultSweep(Cases):
     ) -> None:
         """R11: a fault at any place on the wire: all acknowledged is stored once, in order; the next save heals."""
         waits = for_good or fault == "reply late"
-        sweep = Sweep(trials, backend, new_session_id, reopen(), every=7 if waits else 4)
+        sweep = Sweep(trials, backend, new_session_id, reopen())
 
         def run(place: int) -> bool:
             address = backend.address()
             with FaultyWire(*address, fault, place, for_good=for_good, lateness=LATENESS) as wire:
                 options = backend.through(HOST, wire.port) | ({"timeout": TIMEOUT} if waits else {})
-                # A busy machine may be slower than so short a time-out, once or twice.
-                talk = sweep.talk(wire.heal, errors=1, slack=2 * waits)
+                # A busy machine may be slower than so short a time-out, now and then.
+                talk = sweep.talk(wire.heal, errors=1, slack=5 * waits)
                 talk.hold(lambda: package.SessionManager(talk.session_id, **options))
                 return wire.is_hit
 
@@ -83,7 +86,7 @@ class FaultSweep(Cases):
         for_good: bool,
     ) -> None:
         """R12: any call of the repository fails: all acknowledged is stored once, in order; the next save heals."""
-        sweep = Sweep(trials, backend, new_session_id, reopen(), every=6)
+        sweep = Sweep(trials, backend, new_session_id, reopen())
         options = backend.options()
 
         def run(place: int) -> bool:
@@ -148,7 +151,6 @@ class Sweep:
         backend: The backend.
         new_session_id: Makes ids of sessions.
         stored: A repository that no fault reaches.
-        every: Which places to try in a short run: every n-th.
         runs: How many conversations there were.
         acknowledged: How many messages were acknowledged in them.
         lost: How many of these were not stored, or not as they were.
@@ -158,7 +160,6 @@ class Sweep:
     backend: Backend
     new_session_id: Callable[..., str]
     stored: Any
-    every: int
     runs: int = 0
     acknowledged: int = 0
     lost: int = 0
@@ -180,7 +181,7 @@ class Sweep:
             run: Holds the conversation, with a fault at a place, and returns whether there was one.
             what: What is swept over.
         """
-        step = self.trials.count(self.every, 1)
+        step = self.trials.count(EVERY, 1)
         place = self.trials.random().randint(1, step)
         try:
             while self._is_hit(run, place):
