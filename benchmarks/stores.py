@@ -132,6 +132,8 @@ class Stores:
         if name.startswith("postgres"):
             for table in TABLES[name]:
                 connection.execute(f"VACUUM ANALYZE {table}")
+        else:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
 
     def size(self, name: str, session_id: str) -> int:
