@@ -109,6 +109,9 @@ def lint(session: nox.Session) -> None:
     session.run("zizmor", "--offline", "--quiet", ".github")
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     session.run("check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml")
+    forms = sorted(str(path) for path in Path(".github/ISSUE_TEMPLATE").glob("[!c]*.yml"))
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-issue-forms", *forms)
+    session.run("python", "scripts/pin_actions.py", "--check")
 
 
 @nox.session(python=NEWEST)
@@ -181,6 +184,24 @@ def run_pytest(session: nox.Session, *arguments: str) -> None:
     # Tests make environments of their own, for which uv must not take this one.
     no_environment = dict.fromkeys(["UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "VIRTUAL_ENV"])
     session.run("pytest", "-n", "auto", *arguments, env=no_environment)
+
+
+@nox.session(python=False)
+def release_check(session: nox.Session) -> None:
+    """Refuses a tag that is not ready, and prints what CHANGELOG.md says of it: `-- v1.0.0`."""
+    tag = session.posargs[0] if session.posargs else ""
+    reasons = []
+    if not re.fullmatch(r"v\d+\.\d+\.\d+((a|b|rc)\d+)?", tag):
+        reasons.append(f"the tag is {tag or 'missing'}: it has to look like v1.2.3, or v1.2.3rc1 before it")
+    heading = rf"^## {re.escape(tag.removeprefix('v'))}\n+(.*?)(?=^## |\Z)"
+    entry = re.search(heading, Path("CHANGELOG.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    if not (entry and entry[1].strip()):
+        reasons.append(f"CHANGELOG.md has no entry for {tag}: rename `## Unreleased`")
+    if session.run("git", "status", "--porcelain", external=True, silent=True, log=False):
+        reasons.append("not all is committed, and Copier takes what the tag holds")
+    if reasons:
+        session.error("not ready to release:\n- " + "\n- ".join(reasons))
+    print(entry[1].strip() if entry else "")
 
 
 @contextmanager

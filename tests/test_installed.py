@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -9,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import AUTHOR, Render
+from conftest import AUTHOR, Render, commit, git
 
 PACKAGE = "strands_session_my_store_2"
 
@@ -32,6 +33,7 @@ def installed(render: Render) -> Path:
 
 # Not all tests: `nox -s generated` runs these.
 QUICK = ["pytest", "-m", "quick"]
+BUILD = [sys.executable, "-m", "build", "--no-isolation"]
 
 
 @pytest.mark.parametrize("command", [QUICK, ["ruff", "check"], ["ruff", "format", "--check"], ["mypy", "src"]])
@@ -45,11 +47,11 @@ def test_plain_commands_pass(command: list[str], installed: Path) -> None:
 def test_distributions_hold_what_they_should(render: Render) -> None:
     """The wheel has the package, all of it and nothing else; the source distribution what it takes to test it."""
     repository = render(backend="My Store 2", **AUTHOR)
-    run(repository, sys.executable, "-m", "build", "--no-isolation")
+    run(repository, *BUILD)
     (wheel,) = (repository / "dist").glob("*.whl")
     (sdist,) = (repository / "dist").glob("*.tar.gz")
-    assert wheel.name == f"{PACKAGE}-0.1.0-py3-none-any.whl"
-    info = f"{PACKAGE}-0.1.0.dist-info"
+    assert wheel.name == f"{PACKAGE}-0.0.0-py3-none-any.whl"  # without git nobody knows better
+    info = f"{PACKAGE}-0.0.0.dist-info"
     sources = {path.relative_to(repository / "src").as_posix() for path in (repository / "src").rglob("*.*")}
     assert f"{PACKAGE}/py.typed" in sources
     with zipfile.ZipFile(wheel) as archive:
@@ -68,3 +70,31 @@ def test_distributions_hold_what_they_should(render: Render) -> None:
     with tarfile.open(sdist) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
     assert {"pyproject.toml", "README.md", "LICENSE", "tests/conftest.py", "examples/chat.py"} <= inside
+
+
+def test_the_tag_is_the_version(render: Render) -> None:
+    """Between two tags, and before the first, it is one that no index takes, so nobody publishes it by mistake."""
+    repository = render(backend="My Store 2")
+
+    def built() -> str:
+        run(repository, *BUILD)
+        (wheel,) = (repository / "dist").glob("*.whl")
+        version = wheel.name.split("-")[1]
+        for file in (repository / "dist").iterdir():
+            file.unlink()
+        return version
+
+    commit(repository)
+    assert re.fullmatch(r"0\.0\.1\.dev1\+g\w+", built())
+    git(repository, "tag", "v0.1.0")
+    assert built() == "0.1.0"
+    git(repository, "commit", "--quiet", "--allow-empty", "--message", "later")
+    assert re.fullmatch(r"0\.1\.1\.dev1\+g\w+", built())
+
+
+def test_a_repository_in_another_one_has_not_its_version(render: Render, tmp_path: Path) -> None:
+    """An example of the template is built in a folder of it, and the template's tag is none of it."""
+    repository = render(tmp_path / "examples/ours", backend="My Store 2")
+    commit(tmp_path, tag="v9.9.9")
+    run(repository, *BUILD, "--wheel")
+    assert (repository / f"dist/{PACKAGE}-0.0.0-py3-none-any.whl").exists()

@@ -74,7 +74,7 @@ def updated(evolved: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         append(folder / name, "\nOURS = True\n")
     yours = "    # The lines below are yours: the client of your datastore.\n"
     change(folder / "pyproject.toml", yours, yours + '    "cassandra-driver>=3.29,<4",\n')
-    change(folder / "pyproject.toml", 'version = "0.1.0"', 'version = "1.3.0"')
+    change(folder / "pyproject.toml", "4 - Beta", "5 - Production/Stable")
     change(folder / "CHANGELOG.md", "## 0.1.0", "## 1.3.0\n\n- Ours.\n\n## 0.1.0")
     change(folder / "README.md", "\n## Install\n", "\nOurs.\n\n## Install\n")
     change(folder / f"{PACKAGE}/__init__.py", "__all__", "OURS = True\n\n__all__")
@@ -107,7 +107,7 @@ def test_shared_files_are_merged(updated: Path) -> None:
     """Both sides' changes are in the file."""
     pyproject, readme = read(updated, "pyproject.toml"), read(updated, "README.md")
     assert '"strands-agents>=1.61,<2"' in pyproject
-    assert 'version = "1.3.0"' in pyproject
+    assert "5 - Production/Stable" in pyproject
     assert readme.endswith("\nNew in v2.\n")
     assert "\nOurs.\n" in readme
     assert "in v2" in read(updated, "noxfile.py")
