@@ -358,7 +358,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         rows.sort(key=itemgetter(0))
         _, state, _, *times, manager, internal, version, next_id = rows[0]
         agent = agent_from_columns((state, manager, internal, *times), session_id, agent_id)
-        messages = messages_from_columns([row[:7] for row in rows[1:]], session_id, agent_id)
+        messages = messages_from_columns(rows[1:], session_id, agent_id)
         return StoredLog(agent, version, messages, next_id)
 
 
