@@ -38,7 +38,7 @@ MISTAKES = [
     Mistake(
         "the layout that is compared with holds the agent's own messages",
         ["ExactRestore.test_inserted_and_rewritten_after_restore"],
-        "not 'rewritten'",
+        "has the keys",
         [Edit("_log.AgentLog.restore", 'clone(kept["layout"])', 'kept["layout"]')],
     ),
     Mistake(
