@@ -131,7 +131,12 @@ class Server:
         Raises:
             SessionUnavailableError: If a server does not answer, or refuses.
         """
-        keys = self.client.scan_iter(match=pattern.encode(), count=page_size, _type="HASH")
+        client: Any = self.client
+        nodes = getattr(client, "nodes_manager", None)
+        if nodes is not None:
+            with _errors(name):  # a cluster's client would not look on a node that joined without its knowledge
+                nodes.initialize()
+        keys = client.scan_iter(match=pattern.encode(), count=page_size, _type="HASH")
         while True:
             with _errors(name):
                 page = [text(key) for key in islice(keys, page_size)]

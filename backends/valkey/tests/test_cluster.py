@@ -11,7 +11,7 @@ import valkey
 from conformance.package import SessionManager, SessionRepository, SessionUnavailableError, Storage
 from conformance.records import session
 from conformance.scripted_model import scripted_agent
-from servers import HOST, Server, move, moving, start_cluster, wait_for
+from servers import HOST, Server, cluster_info, move, moving, start_cluster, wait_for, wait_until_complete
 from usage import assert_restored, use_everything
 
 NewClient = Callable[..., valkey.ValkeyCluster]
@@ -100,6 +100,31 @@ def test_shard_that_moves(nodes: list[Server], new_client: NewClient) -> None:
     writing.join()
     assert asyncio.run(place.read("a")) == b"new"
     asyncio.run(place.delete("a"))
+
+
+def test_listing_after_a_node_joined(nodes: list[Server], new_client: NewClient, new_server: Any) -> None:
+    """A client that has not heard yet of a node that joined the cluster lists the sessions there as well."""
+    repository = SessionRepository(client=new_client())
+    repository.create_session(session("moved"))
+    joined = new_server("cluster-enabled yes", "cluster-allow-replica-migration no")
+    for node in nodes:
+        joined.client().execute_command("CLUSTER MEET", HOST, node.port, node.bus_port)
+    wait_for(lambda: all(cluster_info(node)["cluster_known_nodes"] == "4" for node in [*nodes, joined]))
+    wait_until_complete([joined])
+    port = new_client().get_node_from_key("session:moved").port
+    (source,) = [node.client() for node in nodes if node.port == port]
+    with moving("session:moved", source, joined.client()):
+        pass
+    wait_for(lambda: all(str(joined.port) in str(node.client().execute_command("CLUSTER SLOTS")) for node in nodes))
+    try:
+        assert [one.session_id for one in repository.list_sessions("moved")] == ["moved"]
+    finally:
+        with moving("session:moved", joined.client(), source):
+            pass
+        name = joined.client().execute_command("CLUSTER MYID")
+        for node in nodes:
+            node.client().execute_command("CLUSTER FORGET", name)
+        repository.delete_session("moved")
 
 
 def test_node_that_is_down(nodes: list[Server], new_client: NewClient) -> None:
