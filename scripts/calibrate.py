@@ -28,6 +28,7 @@ LEFT_OUT = {
     "the layout of a conversation, kept in the agent record": [
         "Failures.test_first_layout",
         "Failures.test_other_layout",
+        "Security.test_layout_of_nonsense",
     ],
     "the package's manager and the SDK's in turns, and copies between them": ["Copying", "Interoperability"],
     "a manager's methods without ids, and `auto_create`": [
@@ -36,8 +37,14 @@ LEFT_OUT = {
         "Turns.test_missing_session",
     ],
     "`close()`": ["Asynchrony.test_closed_manager", "Asynchrony.test_closed_repository"],
-    "a server, and the wire to it": ["Cost", "Outages"],
+    "a server, and the wire to it": ["Cost", "Load", "Outages", "Security.test_password_is_not_shown"],
     "the unified Storage of the same package": ["Snapshots", "UnifiedStorage"],
+    "what is tried at random, and expects of a manager what the package's own promises": [
+        "Crowds",
+        "FaultSweep",
+        "KillLedger",
+        "RandomHistories",
+    ],
     "races for a new session, which the SDK's manager wins or loses by chance: it looks first and creates then": [
         "Concurrency.test_processes_start_at_once",
         "Concurrency.test_session_is_created_once",

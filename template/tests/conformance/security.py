@@ -343,11 +343,13 @@ def unharmed(backend: Backend, repository: Any, reopen: Reopen, session_id: str)
 
 
 def instead_of(old: str, new: str) -> Callable[[str], str]:
-    """Return what puts a piece of text in the place of another one that a record holds."""
+    """Return what puts a piece of JSON in the place of another one that a record holds, however that is spaced."""
+    spaced = re.compile(r"\s*".join(map(re.escape, re.findall(r'"[^"]*"|.', old))))
 
     def change(text: str) -> str:
-        assert text.count(old) == 1, f"{old} is not in {text[:200]}: the kit cannot change the record"
-        return text.replace(old, new)
+        changed, count = spaced.subn(lambda _: new, text)
+        assert count == 1, f"{old} is not in {text[:200]}: the kit cannot change the record"
+        return changed
 
     return change
 
