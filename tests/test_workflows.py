@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import AUTHOR, ROOT, Render
+from conftest import AUTHOR, ROOT, Render, commit
 
 POINTS = ["skeleton", "valkey", "postgres"]
 SCHEMAS = {
@@ -148,6 +149,25 @@ def test_a_release_is_checked_once_more(generated: Path, tmp_path: Path) -> None
         command = ["bash", "-e", "-c", step["run"]]
         result = subprocess.run(command, cwd=tmp_path, env=os.environ | {"TAG": tag}, capture_output=True, check=False)
         assert (result.returncode == 0) == is_right, tag
+
+
+def test_a_release_of_the_template_is_checked(template: Path, tmp_path: Path) -> None:
+    """Its tag has the form of a version, and an entry, which is printed for the text of the release."""
+    copy = tmp_path / "template"
+    shutil.copytree(template, copy)
+
+    def check(tag: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "nox", "-s", "release_check", "--", tag]
+        return subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+
+    assert "the tag is 2.0: it has to look like v1.2.3" in check("2.0").stderr
+    assert "CHANGELOG.md has no entry for v2.0.0" in check("v2.0.0").stderr
+    changelog = copy / "CHANGELOG.md"
+    text = changelog.read_text(encoding="utf-8")
+    changelog.write_text(text.replace("\n## ", "\n## 2.0.0\n\n- Ours.\n\n## ", 1), encoding="utf-8")
+    assert "not all is committed" in check("v2.0.0").stderr
+    commit(copy)
+    assert (check("v2.0.0").returncode, check("v2.0.0").stdout) == (0, "- Ours.\n")
 
 
 @pytest.fixture
