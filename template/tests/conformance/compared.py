@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hypothesis.stateful import RuleBasedStateMachine
-from strands.types.exceptions import SessionException
+from strands.types.exceptions import EventLoopException, SessionException
 
 from .backend import Backend
 from .model import Model
@@ -55,6 +55,11 @@ class Stores:
         self.writers[number] = self._open(number)
         self.is_cut &= number == 0
 
+    def check_redacted(self, secrets: set[str]) -> None:
+        """Fail if one of these texts is still at rest."""
+        at_rest = self.backend.dump() if secrets else b""
+        assert not [secret for secret in secrets if secret.encode() in at_rest], "redacted, and still at rest"
+
     def close(self) -> None:
         """Close all of them."""
         for repository in [self.reader, *self.writers]:
@@ -67,7 +72,11 @@ class Stores:
 
 
 class ComparedHistory(RuleBasedStateMachine):
-    """A history whose steps are done to a store and to a model of it, and must end alike."""
+    """A history whose steps are done to a store and to a model of it, and must end alike.
+
+    Attributes:
+        touched: The sessions that steps wrote to.
+    """
 
     def __init__(self, stores: Stores, tally: Tally) -> None:
         """Start with nothing stored."""
@@ -77,6 +86,7 @@ class ComparedHistory(RuleBasedStateMachine):
         self.model = Model(self.backend)
         self.sessions: list[str] = []
         self.agents: list[str] = []
+        self.touched: set[str] = set()
         self.loses_reply = False
         tally.runs += 1
 
@@ -111,6 +121,7 @@ class ComparedHistory(RuleBasedStateMachine):
             of = (type(expected), UnicodeError) if type(expected) is SessionException else type(expected)
             assert isinstance(error, of), f"{shown} must be a {type(expected).__name__} ({expected}), but was {error!r}"
         self.tally.acknowledged += error is None
+        self.touched.add(session_id)
         self.check(session_id)
         return expected is None
 
@@ -173,6 +184,8 @@ def result(call: Callable[..., Any], *arguments: Any) -> Any:
         return call(*arguments)
     except (SessionException, ValueError) as error:
         return error
+    except EventLoopException as error:  # what the SDK wraps around it
+        return error.__cause__
 
 
 def outcome(call: Callable[[], Any]) -> Exception | None:

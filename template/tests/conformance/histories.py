@@ -13,11 +13,11 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from .backend import Backend
 from .cases import Cases, deletion, faults, hint, lifecycle
 from .compared import Stores, Tally
-from .history_of_agents import History as HistoryOfAgents
-from .history_of_records import History as HistoryOfRecords
+from .history_of_agents import HistoryOfAgents
+from .history_of_records import HistoryOfRecords
 from .trials import Trials
 
-PARTS = 4
+PARTS = 5
 """Into how many parts the thorough form is split, so that xdist spreads them."""
 AT_ONCE = 50
 """How many histories Hypothesis remembers, so that it does not repeat one: with more it gets slow."""
@@ -37,7 +37,7 @@ class RandomHistories(Cases):
     ) -> None:
         """R51: after any sequence of calls, by any of two connections, the store holds what it acknowledged."""
         with closing(Stores(backend)) as stores, quickly_shrunk(trials, tmp_path, monkeypatch):
-            try_histories(lambda tally: HistoryOfRecords(stores, tally), trials, part, (150, 4000), steps=20)
+            try_histories(lambda tally: HistoryOfRecords(stores, tally), trials, part, (150, 4000), steps=12)
 
     @faults
     @lifecycle

@@ -2,7 +2,6 @@
 
 import contextlib
 import uuid
-from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -10,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from strands import tool
 from strands.agent.conversation_manager import NullConversationManager, SlidingWindowConversationManager
-from strands.types.exceptions import EventLoopException, SessionException
+from strands.types.exceptions import SessionException
 
 from . import package
-from .compared import Stores, Tally, close
+from .compared import Stores, Tally, close, outcome
 from .faults import failing
 from .model import agent_ids, is_storable, plain_documents, session_ids, texts
 from .same import assert_same
@@ -34,7 +33,7 @@ def look_up(what: Any) -> dict[str, Any]:
     return {"status": "success", "content": [{"json": {"found": what}}]}
 
 
-class History(RuleBasedStateMachine):
+class HistoryOfAgents(RuleBasedStateMachine):
     """One history of an agent.
 
     Attributes:
@@ -211,8 +210,7 @@ class History(RuleBasedStateMachine):
         assert [record.message_id for record in stored] == list(range(len(stored))), "the ids of messages have gaps"
         lost = [copy for _, copy in self.log.values() if repr(copy) not in found]
         assert not lost, f"saved, and no longer in the store: {lost}"
-        at_rest = self.backend.dump() if self.secrets else b""
-        assert not [secret for secret in self.secrets if secret.encode() in at_rest], "redacted, and still at rest"
+        self.stores.check_redacted(self.secrets)
 
     # -- How a step is done
 
@@ -269,14 +267,3 @@ def is_text(message: Any) -> bool:
 def calls(message: Any) -> bool:
     """Whether a message calls a tool."""
     return any("toolUse" in block for block in message["content"])
-
-
-def outcome(call: Callable[[], Any]) -> BaseException | None:
-    """Return the error that a call raises, without what the SDK wraps around it; None where it succeeds."""
-    try:
-        call()
-    except EventLoopException as error:
-        return error.__cause__
-    except SessionException as error:
-        return error
-    return None

@@ -16,7 +16,7 @@ from .compared import ComparedHistory, Stores, Tally, close, outcome
 from .model import agent_ids, bodies, documents, malformed_ids, session_ids, times, unstorable
 from .multi_agents import Orchestrator
 from .package import Batch
-from .records import EARLY, agent, message, session
+from .records import EARLY, agent, create, message, session
 
 one_session = st.sampled_from([0, 0, 0, 0, 0, 0, 0, 1, 1, 2])
 one_agent = st.sampled_from([0, 0, 0, 0, 0, 1])
@@ -37,7 +37,7 @@ def layout(runs: list[tuple[int, int]], more: int, is_reversed: bool) -> dict[st
 layouts = st.none() | st.builds(layout, st.lists(st.tuples(one_id, one_id), max_size=2), one_id, st.booleans())
 
 
-class History(ComparedHistory):
+class HistoryOfRecords(ComparedHistory):
     """One history. A step that the model refuses must be refused by the store, by the same error."""
 
     def __init__(self, stores: Stores, tally: Tally) -> None:
@@ -56,13 +56,13 @@ class History(ComparedHistory):
         """Choose ids, and store something, so that most steps meet something."""
         self.sessions = [template.replace("{}", self.token) for template in sessions]
         self.agents = agents
-        self.write(0, "create_session", session(self.sessions[0]))
-        self.write(0, "create_session", session(self.sessions[1]))
-        for place in ((self.sessions[0], agents[0]), (self.sessions[0], agents[1]), (self.sessions[1], agents[0])):
-            self.write(0, "create_agent", place[0], agent(place[1]))
-            for message_id in (0, 1, 3):
-                self.last_message = (*place, message(message_id))
-                self.write(0, "create_message", *self.last_message)
+        first = [message(message_id) for message_id in (0, 1, 3)]
+        for repository in (self.model, self.stores.writers[0]):
+            create(repository, self.sessions[0], *first, agent_id=agents[0])
+            create(repository, self.sessions[0], *first, agent_id=agents[1])
+            create(repository, self.sessions[1], *first, agent_id=agents[0])
+        self.last_message = self.sessions[0], agents[0], first[-1]
+        self.check(self.sessions[0])
 
     # -- Sessions and agents
 
@@ -274,12 +274,11 @@ class History(ComparedHistory):
         """Look at everything once more, and delete it."""
         try:
             for session_id in self.sessions:
-                self.check(session_id, whole=True)
-            at_rest = self.backend.dump() if self.secrets else b""
-            assert not [secret for secret in self.secrets if secret.encode() in at_rest], "redacted, and still at rest"
+                self.check(session_id, whole=session_id in self.touched)
+            self.stores.check_redacted(self.secrets)
         finally:
-            for session_id in self.sessions:
-                with contextlib.suppress(SessionException):  # it is gone, or has expired
+            for session_id in self.model.sessions:
+                with contextlib.suppress(SessionException):  # a step that failed
                     self.stores.reader.delete_session(session_id)
 
     # -- What is written
