@@ -17,11 +17,18 @@ nox.needs_version = ">=2026.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["plan", "lint", "types", "tests", "lowest", "build"]
+nox.options.sessions = ["plan", "lint", "types", "checks", "tests", "lowest", "build"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 PARALLEL = ["-n", "auto"]  # `-- -n 0` for one test after the other
+TAG = re.compile(r"v\d+\.\d+\.\d+((a|b|rc)\d+)?")
+SCHEMAS = {
+    "dependabot": [".github/dependabot.yml"],
+    "github-issue-config": [".github/ISSUE_TEMPLATE/config.yml"],
+    "github-issue-forms": [".github/ISSUE_TEMPLATE/[!c]*.yml"],
+    "github-workflows": [".github/workflows/*.yml"],
+}
 passed: list[str] = []
 
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
@@ -50,6 +57,38 @@ def todos(kind: str) -> list[str]:
     ]
 
 
+def changelog() -> dict[str, str]:
+    """What CHANGELOG.md says of each version, the newest first."""
+    text = Path("CHANGELOG.md").read_text(encoding="utf-8")
+    _, *parts = re.split(r"^## (\S+).*\n", text, flags=re.MULTILINE)
+    return {version: entry.strip() for version, entry in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def git(*arguments: str) -> str:
+    """What git answers, or nothing where it fails."""
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
+
+
+def install(session: nox.Session) -> None:
+    """Install the package and its tools: from the files, or the wheel in the folder that TEST_DIST names."""
+    package, folder = ["-e", ".[dev]"], os.environ.get("TEST_DIST")
+    if folder:
+        package = [f"{wheel}[dev]" for wheel in Path(folder).glob("*.whl")]
+        if len(package) != 1:
+            session.error(f"TEST_DIST={folder} is no folder with one wheel: `nox -s build` makes it in dist")
+    session.install(*package)
+
+
+def distributions(session: nox.Session, *, version: str | None = None) -> None:
+    """Build both distributions into dist/, under the version that git tells or that one, and check what is in them."""
+    session.install(*nox.project.dependency_groups(PROJECT, "build"))
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", env={"SETUPTOOLS_SCM_PRETEND_VERSION": version} if version else None)
+    files = [str(file) for file in Path("dist").iterdir()]
+    session.run("check-wheel-contents", *(file for file in files if file.endswith(".whl")))
+    session.run("twine", "check", "--strict", *files)
+
+
 @nox.session(python=False)
 def plan(session: nox.Session) -> None:
     """Say what is going to happen."""
@@ -75,13 +114,29 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "src")
 
 
+@nox.session
+def checks(session: nox.Session) -> None:
+    """Check the spelling, pyproject.toml, and what is in .github/; nothing is fetched for it."""
+    session.install(*nox.project.dependency_groups(PROJECT, "checks"))
+    texts = sorted(str(file) for file in Path().glob("[!.]*.*") if file.suffix in (".md", ".py", ".toml"))
+    session.run("codespell", ".github", "examples", "src", "tests", *texts)
+    session.run("validate-pyproject", "pyproject.toml")
+    session.run("zizmor", "--offline", "--no-progress", ".github")
+    for schema, patterns in SCHEMAS.items():
+        if files := sorted(str(file) for pattern in patterns for file in Path().glob(pattern)):
+            session.run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
+
+
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run all tests on the newest Python found, the quick ones on the others; arguments, if any, replace the choice."""
+    """Run all tests on the newest Python found, the quick ones on the others; arguments, if any, replace the choice.
+
+    `TEST_DIST=dist nox -s tests` runs them on the wheel that is there.
+    """
     newest = [python for python in PYTHONS if found(python)][-1:]
     chosen = session.posargs or ([] if session.python in newest else ["-m", "quick"])
     session.log(f"the tests: {' '.join(chosen) or 'all'}")
-    session.install("-e", ".[dev]")
+    install(session)
     session.run("pytest", *PARALLEL, *chosen)
     passed.append(f"{session.python} ({' '.join(chosen) or 'all'})")
 
@@ -93,6 +148,14 @@ def lowest(session: nox.Session) -> None:
         session.skip("only uv installs the oldest versions: pip install uv")
     session.install("--resolution", "lowest-direct", "-e", ".[dev]")
     session.run("pytest", *PARALLEL, *session.posargs)
+
+
+@nox.session
+def newest(session: nox.Session) -> None:
+    """Run all tests with the newest strands-agents, whatever pyproject.toml allows; `-- --pre` takes pre-releases."""
+    session.install("-e", ".[dev]")
+    session.install("--upgrade", "strands-agents>=1.0.dev0" if "--pre" in session.posargs else "strands-agents")
+    session.run("pytest", *PARALLEL, *(argument for argument in session.posargs if argument != "--pre"))
 
 
 @nox.session
@@ -112,12 +175,7 @@ def faults(session: nox.Session) -> None:
 @nox.session
 def build(session: nox.Session) -> None:
     """Build the source distribution and the wheel into dist/, and check what is in them."""
-    session.install("build", "check-wheel-contents", "twine")
-    shutil.rmtree("dist", ignore_errors=True)
-    session.run("python", "-m", "build")
-    files = [str(file) for file in Path("dist").iterdir()]
-    session.run("check-wheel-contents", *(file for file in files if file.endswith(".whl")))
-    session.run("twine", "check", "--strict", *files)
+    distributions(session)
 
 
 nox.options.sessions = [*nox.options.sessions, "cluster"]
@@ -125,9 +183,20 @@ nox.options.sessions = [*nox.options.sessions, "cluster"]
 
 @nox.session
 def cluster(session: nox.Session) -> None:
-    """Run the conformance kit on a cluster of three nodes."""
+    """Run the conformance kit on a cluster of three primaries, with a replica each."""
     session.install("-e", ".[dev]")
     session.run("pytest", "tests/test_conformance.py", *session.posargs, env={"VALKEY_TEST_TOPOLOGY": "cluster"})
+
+
+@nox.session
+def extras(session: nox.Session) -> None:
+    """Test what needs a server that knows TLS, which no wheel has."""
+    names = [os.environ.get("VALKEY_SERVER"), "valkey-server", "redis-server"]
+    server = next((found for name in names if name and (found := shutil.which(name))), None)
+    if not server or not shutil.which("openssl"):
+        session.error("this needs openssl and redis-server, or a server with TLS that VALKEY_SERVER names")
+    session.install("-e", ".[dev]")
+    session.run("pytest", *(session.posargs or ["tests/extras_tls.py"]), env={"VALKEY_SERVER": server})
 
 
 @nox.session(python=False)
@@ -139,18 +208,39 @@ def todo(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def notes(session: nox.Session) -> None:
+    """Print what CHANGELOG.md says of a release: `nox -s notes -- v0.1.0`; without a tag, of the newest."""
+    entries = changelog()
+    version = session.posargs[0].removeprefix("v") if session.posargs else next(iter(entries), "")
+    if not entries.get(version):
+        session.error(f"CHANGELOG.md says nothing of {version or 'any version'}")
+    print(entries[version])
+
+
+@nox.session
 def release_check(session: nox.Session) -> None:
-    """Refuse to release what is not ready; `nox -s release_check -- v0.1.0` compares the tag as well."""
-    version, reasons = PROJECT["project"]["version"], []
+    """Refuse to release what is not ready; `-- v0.1.0` names the tag, else it is that of the newest entry."""
+    entries, reasons = changelog(), []
+    tag = session.posargs[0] if session.posargs else f"v{next(iter(entries), '')}"
+    version = tag.removeprefix("v")
+    if not TAG.fullmatch(tag):
+        reasons.append(f"the tag is {tag}: it has to look like v1.2.3, or v1.2.3rc1 for what comes before it")
+    elif not entries.get(version):
+        reasons.append(f"CHANGELOG.md has no entry for {version}: add `## {version}` and what it brings")
     if left := [*todos("backend"), *todos("text")]:
         reasons.append(f"{len(left)} bodies or texts are still the template's: `nox -s todo` lists them")
-    if not re.search(rf"^## {re.escape(version)}\b", Path("CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE):
-        reasons.append(f"CHANGELOG.md has no entry for {version}: add `## {version}` and what it brings")
-    if session.posargs and session.posargs[0].removeprefix("v") != version:
-        reasons.append(f"the tag is {session.posargs[0]}, the version in pyproject.toml {version}: make them equal")
+    head, tagged = git("rev-parse", "--verify", "HEAD"), git("rev-parse", "--verify", f"refs/tags/{tag}^{{commit}}")
+    if not head or git("status", "--porcelain"):
+        reasons.append("not all is committed, and what is published is what the tag holds: `git status` lists it")
+    if tagged not in ("", head):
+        reasons.append(f"{tag} is the tag of another commit: a release needs a version, and an entry, of its own")
     if reasons:
         session.error("not ready to release:\n- " + "\n- ".join(reasons))
-    session.log(f"{version} is ready to release")
+    distributions(session, version=None if tagged else version)
+    wheel = next(Path("dist").glob("*.whl")).name
+    if wheel.split("-")[1] != version:
+        session.error(f"not ready to release: git gives this commit another version than {tag}, and so made {wheel}")
+    session.log(f"{version} is ready to release, once CI is green for this commit")
 
 
 @atexit.register

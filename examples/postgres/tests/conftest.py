@@ -12,9 +12,28 @@ import pytest
 from conformance import Backend
 from conformance.backend import PASSWORD
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg_pool import ConnectionPool
 from servers import HOST, Server, free_port
 
 pytest_plugins = ["conformance.plugin"]
+
+
+class PortablePool(ConnectionPool[Any]):
+    """A pool that can be handed to another process: it opens where its first connection is asked for."""
+
+    def __init__(self, url: str, size: int) -> None:
+        """Take what it will need."""
+        super().__init__(url, min_size=0, max_size=size, open=False)
+        self._made_of = url, size
+
+    def __reduce__(self) -> Any:
+        """Return what makes it anew."""
+        return type(self), self._made_of
+
+    def getconn(self, timeout: float | None = None) -> Any:
+        """Open it, and lend a connection."""
+        self.open()
+        return super().getconn(timeout)
 
 
 class PostgresBackend(Backend):
@@ -103,6 +122,10 @@ class PostgresBackend(Backend):
         """Reach the server by way of a proxy."""
         url = make_conninfo(self.url, host=host, port=port)
         return {"connection_string": url, "schema": self.schema, "timeout": 10}
+
+    def limited(self, options: dict[str, Any], connections: int) -> dict[str, Any]:
+        """Lend a pool of that size."""
+        return {"pool": PortablePool(options["connection_string"], connections), "schema": self.schema}
 
     def unreachable(self) -> dict[str, Any]:
         """A port at which nobody listens."""

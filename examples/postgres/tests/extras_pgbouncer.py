@@ -3,15 +3,22 @@
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import psycopg
 import pytest
 from conformance.concurrency import in_threads
 from conformance.package import SessionManager, SessionRepository
-from conformance.records import ids
+from conformance.processes import CONTEXT, PATIENCE, OtherProcess
+from conformance.records import ids, texts
 from conformance.scripted_model import scripted_agent
+from conformance.trials import Trials
 from psycopg.conninfo import make_conninfo
 from servers import HOST, Server, free_port, start, wait_for
 from sources import SOURCES, session_state
@@ -122,6 +129,38 @@ def test_many_turns(bouncer: PgBouncer, source: str) -> None:
         for one in agents:
             assert ids(manager.list_messages(agent_id=one.agent_id)) == list(range(20))
         manager.delete_session()
+
+
+@pytest.mark.faults
+def test_load(bouncer: PgBouncer, server: Server, trials: Trials) -> None:
+    """8 processes with 4 agents each talk at once, on fewer connections: none fails, and every turn is there, once."""
+    turns, begin = trials.count(5, 50), CONTEXT.Barrier(8)
+    session_ids = [f"load {uuid.uuid4().hex}" for _ in range(8)]
+    with ExitStack() as running:
+        processes = [running.enter_context(OtherProcess(talk, bouncer.url, one, turns, begin)) for one in session_ids]
+        failures = list(filter(None, (process.report() for process in processes)))
+    with SessionRepository(server.url) as repository:
+        stored = [repository.list_messages(one, f"agent-{number}") for one in session_ids for number in range(4)]
+        for session_id in session_ids:
+            repository.delete_session(session_id)
+    said = [f"turn {turn}" for turn in range(turns)]
+    lost = sum(turn not in texts(messages) for messages in stored for turn in said)
+    trials.record(runs=len(stored), acknowledged=len(stored) * turns, lost=lost)
+    assert failures == []
+    assert [texts(messages)[::2] for messages in stored] == [said] * len(stored)
+    assert [ids(messages) for messages in stored] == [list(range(2 * turns))] * len(stored)
+
+
+def talk(url: str, session_id: str, turns: int, begin: Barrier, pipe: Connection) -> None:
+    """Talk with 4 agents at once, when all processes are ready to, and report what failed, if anything did."""
+    try:
+        with SessionManager(session_id, url) as manager, ThreadPoolExecutor(4) as threads:
+            agents = [scripted_agent(manager, agent_id=f"agent-{number}") for number in range(4)]
+            begin.wait(PATIENCE)
+            list(threads.map(lambda one: [one(f"turn {turn}") for turn in range(turns)], agents))
+        pipe.send("")
+    except BaseException as error:
+        pipe.send(repr(error))
 
 
 def test_prepared_statements_fail(server: Server) -> None:

@@ -8,10 +8,36 @@ from typing import Any
 import psycopg
 import pytest
 from conformance.package import SessionManager, SessionRepository, SessionUnavailableError
+from conformance.scripted_model import scripted_agent
+from conformance.wire import Wire
 from psycopg.conninfo import make_conninfo
-from servers import Server
+from servers import HOST, Server
 from sources import SOURCES
 from usage import use_everything
+
+SAID = "hunter2-hunter2"
+
+
+class Recorder(Wire):
+    """A proxy that keeps what passes through it, as somebody on the way could."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """Listen."""
+        self.passed = bytearray()
+        super().__init__(host, port)
+
+    async def _pass_on(self, *streams: Any) -> None:
+        for reader in streams[::2]:
+            reader.read = self._recorded(reader.read)
+        await super()._pass_on(*streams)
+
+    def _recorded(self, read: Any) -> Any:
+        async def recorded(size: int) -> bytes:
+            data: bytes = await read(size)
+            self.passed += data
+            return data
+
+        return recorded
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +47,21 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(certificate: Path) -> Iterator[Server]:
-    """A server that takes nothing but TLS."""
-    server = Server(ssl="on", ssl_cert_file=str(certificate), ssl_key_file=str(certificate.with_name("key.pem")))
+def client_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate that the server asks the role `ada` for."""
+    return make_certificate(tmp_path_factory.mktemp("client"), name="ada")
+
+
+@pytest.fixture(scope="module")
+def server(certificate: Path, client_certificate: Path) -> Iterator[Server]:
+    """A server that takes nothing but TLS, `plain` apart, and the role `ada` only with a certificate."""
+    files = {"ssl_cert_file": certificate, "ssl_key_file": key_of(certificate), "ssl_ca_file": client_certificate}
+    server = Server(ssl="on", **{name: str(file) for name, file in files.items()})
+    with psycopg.connect(server.url, autocommit=True) as admin:
+        admin.execute("CREATE ROLE ada LOGIN SUPERUSER; CREATE ROLE plain LOGIN SUPERUSER")
     rules = server.folder / "data" / "pg_hba.conf"
-    rules.write_text("hostssl all all 127.0.0.1/32 trust\n")
+    lines = ["hostssl all ada 127.0.0.1/32 cert", "host all plain 127.0.0.1/32 trust"]
+    rules.write_text("\n".join([*lines, "hostssl all all 127.0.0.1/32 trust\n"]))
     server.stop(keep=True)
     server.restart()
     yield server
@@ -68,13 +104,49 @@ def test_without_tls(server: Server) -> None:
         SessionManager("s", make_conninfo(server.url, sslmode="disable"))
 
 
-def make_certificate(folder: Path) -> Path:
-    """Make a certificate for localhost, and its key beside it."""
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+@pytest.mark.parametrize("is_encrypted", [True, False])
+def test_on_the_wire(server: Server, verified: str, is_encrypted: bool) -> None:
+    """With TLS nobody on the way reads the conversation or its ids; without it, everybody does."""
+    with SessionRepository(verified) as repository:
+        repository.setup()
+    with Recorder(HOST, server.port) as wire:
+        url = verified if is_encrypted else make_conninfo(server.url, sslmode="disable", user="plain")
+        with SessionManager("secret-session", make_conninfo(url, port=wire.port)) as manager:
+            scripted_agent(manager)(SAID)
+            assert len(manager.list_messages()) == 2
+            manager.delete_session()
+        read = [text in wire.passed for text in (SAID.encode(), b"secret-session")]
+        assert read == [not is_encrypted] * 2
+
+
+def test_client_certificate(verified: str, certificate: Path, client_certificate: Path) -> None:
+    """Where the server asks for a certificate, a client with one is let in. Without one, or with another, it is not."""
+    with SessionRepository(verified) as repository:
+        repository.setup()
+    ada = make_conninfo(verified, user="ada")
+
+    def login(certificate: Path) -> str:
+        return make_conninfo(ada, sslcert=str(certificate), sslkey=str(key_of(certificate)))
+
+    use_everything(connection_string=login(client_certificate))
+    with pytest.raises(SessionUnavailableError, match=r"session_id=<s>.*client certificate"):
+        SessionManager("s", ada)
+    with pytest.raises(SessionUnavailableError, match=r"(?i)session_id=<s>.*(unknown.ca|closed|reset|eof)"):
+        SessionManager("s", login(certificate))
+
+
+def make_certificate(folder: Path, name: str = "localhost") -> Path:
+    """Make a certificate, and its key beside it."""
+    names = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
     files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *names, *files]
     subprocess.run(command, check=True, capture_output=True)
     return folder / "certificate.pem"
+
+
+def key_of(certificate: Path) -> Path:
+    """The key of a certificate."""
+    return certificate.with_name("key.pem")
 
 
 def encrypted(repository: Any) -> bool:

@@ -220,6 +220,17 @@ def test_pool_that_is_busy_for_long(backend: Any, schema: str, role: str, kind: 
         assert used.read_session("s") is None
 
 
+def test_full_server(backend: Any, schema: str, role: str) -> None:
+    """A server that has no connection left is waited for, also by a pool that has none yet."""
+    backend.connection.execute(f"ALTER ROLE {role} CONNECTION LIMIT 1; GRANT pg_read_all_data TO {role}".encode())
+    url = make_conninfo(backend.url, user=role, password=role)
+    with psycopg.connect(url) as other, SessionRepository(url, schema=schema, timeout=20) as used:
+        timer = threading.Timer(5, other.close)
+        timer.start()
+        assert used.read_session("s") is None
+        assert not timer.is_alive()
+
+
 def test_pool_that_cannot_connect(backend: Any, schema: str) -> None:
     """A pool that cannot connect is an error that says why, however it is told where to."""
     nowhere = make_conninfo(backend.url, port=free_port())

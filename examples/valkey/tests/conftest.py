@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 import valkey
 from conformance import Backend
-from servers import HOST, ClusterClient, Server, start_cluster
+from servers import HOST, ClusterClient, Server, start_cluster, wait_until_complete
 
 pytest_plugins = ["conformance.plugin"]
 
@@ -23,8 +23,8 @@ DURABLE = ("appendonly yes", "appendfsync no")
 class ValkeyBackend(Backend):
     """The server that VALKEY_TEST_CONNECTION names, or one of the tests' own, started by each process that runs them.
 
-    With VALKEY_TEST_TOPOLOGY=cluster it is a cluster of three nodes. The tests use a prefix of their own, and remove
-    only what is under it.
+    With VALKEY_TEST_TOPOLOGY=cluster it is a cluster of three primaries, with a replica each. The tests use a prefix of
+    their own, and remove only what is under it.
     """
 
     multi_agent = True
@@ -46,15 +46,14 @@ class ValkeyBackend(Backend):
         self.is_cluster = topology == "cluster"
         # A connection string leads to a single server, and only there a proxy stands between it and all its clients.
         self.connection_string = self.round_trips = not self.is_cluster
-        # A cluster's nodes would not find each other again.
-        self.restarts = not self.is_cluster and "VALKEY_TEST_CONNECTION" not in os.environ
+        self.restarts = "VALKEY_TEST_CONNECTION" not in os.environ
 
     def start(self, folder: Path) -> None:
         """Start a server, or as many as a cluster has, unless there is one to use."""
         self.servers: list[Server] = []
         self.url = os.environ.get("VALKEY_TEST_CONNECTION", "")
         if not self.url:
-            self.servers = start_cluster() if self.is_cluster else [Server(*DURABLE)]
+            self.servers = start_cluster(*DURABLE, replicas=1) if self.is_cluster else [Server(*DURABLE)]
             self.url = self.servers[0].url
         self.key_prefix = f"test-{uuid.uuid4().hex}"
         self.timeouts = itertools.count(20)
@@ -74,12 +73,16 @@ class ValkeyBackend(Backend):
             server.stop()
 
     def halt(self) -> None:
-        """Kill the server, as kill -9 does. What it acknowledged is in a file."""
-        self.servers[0].stop(keep=True)
+        """Kill the server, as kill -9 does, or all of a cluster. What it acknowledged is in a file."""
+        for server in self.servers:
+            server.stop(keep=True)
 
     def resume(self) -> None:
         """Start the server again, with what is in the file."""
-        self.servers[0].restart()
+        for server in self.servers:
+            server.restart()
+        if self.is_cluster:
+            wait_until_complete(self.servers)
 
     def options(self) -> dict[str, Any]:
         """Reach the server by a connection of its own: those with the same time-out share one."""
@@ -102,6 +105,16 @@ class ValkeyBackend(Backend):
         user, at, _ = parts.netloc.rpartition("@")
         connection_string = urlunsplit(parts._replace(netloc=f"{user}{at}{host}:{port}"))
         return {"connection_string": connection_string, "key_prefix": self.key_prefix, "timeout": 10}
+
+    def unreachable(self) -> dict[str, Any]:
+        """A connection string that leads nowhere. There is no cluster's client without a cluster."""
+        return {**super().unreachable(), "client": None}
+
+    def limited(self, options: dict[str, Any], connections: int) -> dict[str, Any]:
+        """Say in the connection string how many connections there may be."""
+        url = urlsplit(options["connection_string"])
+        query = "&".join(filter(None, (url.query, f"max_connections={connections}")))
+        return {**options, "connection_string": urlunsplit(url._replace(query=query))}
 
     def dump(self) -> bytes:
         """All that is under the prefix, of the types that the package writes; of others what DUMP says."""

@@ -7,7 +7,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ class Server:
 
     Attributes:
         port: Where it listens, on HOST.
-        bus_port: Where it would listen for the other nodes of a cluster.
+        bus_port: Where it would listen to the other nodes of a cluster.
         socket: The path of its unix socket.
         url: Its connection string.
     """
@@ -46,7 +47,7 @@ class Server:
         self._lines, self._sentinel = lines, sentinel
         self.socket = self._folder / "socket"
         # Another process may take a port between its choice and the start.
-        while not self._start(free_port()):
+        while not self._start(free_port(), free_port()):
             pass
 
     @property
@@ -67,7 +68,7 @@ class Server:
         self._process.wait()
 
     def restart(self, *lines: str, wait: bool = True) -> None:
-        """Start it again on the same port, after `stop(keep=True)`.
+        """Start it again on the same ports, after `stop(keep=True)`.
 
         Args:
             *lines: More lines of configuration.
@@ -75,7 +76,7 @@ class Server:
         """
         self.socket.unlink(missing_ok=True)
         self._lines += lines
-        assert self._start(self.port), self._log()
+        assert self._start(self.port, self.bus_port), self._log()
         if wait:
             self.wait_until_loaded()
 
@@ -83,9 +84,9 @@ class Server:
         """Wait until it has read its data."""
         wait_for(lambda: not self.client().info("persistence")["loading"])
 
-    def _start(self, port: int) -> bool:
+    def _start(self, port: int, bus_port: int) -> bool:
         configuration = self._folder / "valkey.conf"
-        self.port, self.bus_port = port, free_port()
+        self.port, self.bus_port = port, bus_port
         own = [f"bind {HOST}", f"port {port}", f"cluster-port {self.bus_port}", f"dir {self._folder}"]
         own += [f"unixsocket {self.socket}", 'save ""']
         configuration.write_text("\n".join([*own, *self._lines, ""]))
@@ -112,16 +113,71 @@ class Server:
         return (self._folder / "log").read_text(errors="replace")
 
 
-def start_cluster(*lines: str) -> list[Server]:
-    """Start a cluster of three primaries, each with these lines in its configuration."""
-    nodes = [Server("cluster-enabled yes", *lines) for _ in range(3)]
+def start_cluster(*lines: str, replicas: int = 0) -> list[Server]:
+    """Start a cluster of three primaries.
+
+    Args:
+        *lines: What the configuration of each node has, beyond what every server has here.
+        replicas: How many replicas each primary gets.
+
+    Returns:
+        The primaries, and then the replicas: first one of each primary, in the same order.
+    """
+    nodes = [Server("cluster-enabled yes", *lines) for _ in range(3 + 3 * replicas)]
     clients = [node.client() for node in nodes]
     for number, client in enumerate(clients):
         client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
-        client.execute_command("CLUSTER ADDSLOTSRANGE", 16384 * number // 3, 16384 * (number + 1) // 3 - 1)
-        client.execute_command("CLUSTER MEET", HOST, nodes[0].port, nodes[0].bus_port)
-    wait_for(lambda: all(client.execute_command("CLUSTER INFO")["cluster_state"] == "ok" for client in clients))
+        if number < 3:
+            client.execute_command("CLUSTER ADDSLOTSRANGE", 16384 * number // 3, 16384 * (number + 1) // 3 - 1)
+        for other in nodes[:number]:
+            client.execute_command("CLUSTER MEET", HOST, other.port, other.bus_port)
+    wait_for(lambda: all(cluster_info(node)["cluster_known_nodes"] == str(len(nodes)) for node in nodes))
+    for number, client in enumerate(clients[3:]):
+        client.execute_command("CLUSTER REPLICATE", clients[number % 3].execute_command("CLUSTER MYID"))
+    wait_until_complete(nodes)
+    wait_for(lambda: all(client.info("replication")["master_link_status"] == "up" for client in clients[3:]))
     return nodes
+
+
+def wait_until_complete(nodes: list[Server]) -> None:
+    """Wait until all nodes of a cluster know who has which slot."""
+    wait_for(lambda: all(cluster_info(node)["cluster_state"] == "ok" for node in nodes))
+
+
+def cluster_info(node: Server) -> dict[str, str]:
+    """What a node of a cluster says about it."""
+    information: dict[str, str] = node.client().execute_command("CLUSTER INFO")
+    return information
+
+
+@contextmanager
+def moving(key: str, source: Any, target: Any) -> Iterator[None]:
+    """Have the slot of a key be on its way from one node to another, as when a cluster is resharded.
+
+    Args:
+        key: The key.
+        source: A client of the node that has the slot.
+        target: A client of the one that has it in the end, with all of its keys.
+    """
+    slot = source.execute_command("CLUSTER KEYSLOT", key)
+    source_id, target_id = (node.execute_command("CLUSTER MYID") for node in (source, target))
+    target.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", source_id)
+    source.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", target_id)
+    yield
+    while keys := source.execute_command("CLUSTER GETKEYSINSLOT", slot, 100):
+        move(source, target, *keys)
+    for node in (target, source):
+        node.execute_command("CLUSTER SETSLOT", slot, "NODE", target_id)
+
+
+def move(source: Any, target: Any, *keys: Any) -> None:
+    """Move some keys to another node of the cluster."""
+    source.execute_command("MIGRATE", HOST, port_of(target), "", 0, 5000, "KEYS", *keys)
+
+
+def port_of(client: Any) -> int:
+    """Where the server of a client listens."""
+    return int(client.get_connection_kwargs()["port"])
 
 
 class ClusterClient(valkey.ValkeyCluster):

@@ -1,14 +1,17 @@
 """A cluster of three nodes: sessions spread over it, each whole on one of them. This file is yours."""
 
+import asyncio
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import valkey
-from conformance.package import SessionManager, SessionRepository, SessionUnavailableError
+from conformance.package import SessionManager, SessionRepository, SessionUnavailableError, Storage
 from conformance.records import session
 from conformance.scripted_model import scripted_agent
-from servers import HOST, Server, start_cluster, wait_for
+from servers import HOST, Server, cluster_info, move, moving, start_cluster, wait_for, wait_until_complete
 from usage import assert_restored, use_everything
 
 NewClient = Callable[..., valkey.ValkeyCluster]
@@ -78,6 +81,50 @@ def test_client_of_a_single_node(nodes: list[Server]) -> None:
             errors.append(str(error))
     assert 10 < len(errors) < 30, "a third of the slots belongs to the node"
     assert all("valkey.ValkeyCluster" in error and "session-" in error for error in errors)
+
+
+def test_shard_that_moves(nodes: list[Server], new_client: NewClient) -> None:
+    """While value and index of the storage are on their way to another node, and apart, a write waits for them."""
+    client = new_client()
+    place = Storage(client=client).namespace("session/s")
+    asyncio.run(place.write("a", b"old"))
+    (index,) = [key.decode() for key in client.scan_iter(match="storage:*:index")]
+    port = client.get_node_from_key(index).port
+    source, target, _ = (node.client() for node in sorted(nodes, key=lambda node: node.port != port))
+    with moving(index, source, target):
+        move(source, target, index)
+        writing = threading.Thread(target=lambda: asyncio.run(place.write("a", b"new")))
+        writing.start()
+        time.sleep(1)
+        assert writing.is_alive(), "it could not have been written"
+    writing.join()
+    assert asyncio.run(place.read("a")) == b"new"
+    asyncio.run(place.delete("a"))
+
+
+def test_listing_after_a_node_joined(nodes: list[Server], new_client: NewClient, new_server: Any) -> None:
+    """A client that has not heard yet of a node that joined the cluster lists the sessions there as well."""
+    repository = SessionRepository(client=new_client())
+    repository.create_session(session("moved"))
+    joined = new_server("cluster-enabled yes", "cluster-allow-replica-migration no")
+    for node in nodes:
+        joined.client().execute_command("CLUSTER MEET", HOST, node.port, node.bus_port)
+    wait_for(lambda: all(cluster_info(node)["cluster_known_nodes"] == "4" for node in [*nodes, joined]))
+    wait_until_complete([joined])
+    port = new_client().get_node_from_key("session:moved").port
+    (source,) = [node.client() for node in nodes if node.port == port]
+    with moving("session:moved", source, joined.client()):
+        pass
+    wait_for(lambda: all(str(joined.port) in str(node.client().execute_command("CLUSTER SLOTS")) for node in nodes))
+    try:
+        assert [one.session_id for one in repository.list_sessions("moved")] == ["moved"]
+    finally:
+        with moving("session:moved", joined.client(), source):
+            pass
+        name = joined.client().execute_command("CLUSTER MYID")
+        for node in nodes:
+            node.client().execute_command("CLUSTER FORGET", name)
+        repository.delete_session("moved")
 
 
 def test_node_that_is_down(nodes: list[Server], new_client: NewClient) -> None:

@@ -1,13 +1,21 @@
 """What can be wrong with an argument or a server: an error of a documented kind, in time, without a password."""
 
-import re
+import asyncio
+import contextlib
+import logging
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conformance.package import SessionManager, SessionUnavailableError
+from conformance import Backend
+from conformance.calls import declared, fill
+from conformance.package import SessionCorruptError, SessionManager, SessionRepository, SessionUnavailableError, Storage
+from conformance.records import AGENT_ID, create, message
 from conformance.scripted_model import scripted_agent
+from conformance.security import all_that_shows
 from servers import HOST, Server, free_port
+from usage import use_storage
 
 NewServer = Callable[..., Server]
 
@@ -112,12 +120,14 @@ def test_tls_where_there_is_none(server: Server) -> None:
 
 
 @pytest.mark.parametrize("login", [f":{PASSWORD}@", f"ada:{PASSWORD}@", ""], ids=["password", "user", "none"])
-def test_wrong_password(new_server: NewServer, login: str) -> None:
+def test_wrong_password(new_server: NewServer, login: str, caplog: pytest.LogCaptureFixture) -> None:
     """A wrong password, an unknown user or no password is an error that says so, without the password."""
+    caplog.set_level(logging.DEBUG)
     server = new_server("requirepass right")
     with pytest.raises(SessionUnavailableError, match=r"(?i)session_id=<s>.*(password|auth)") as raised:
         SessionManager("s", server.url.replace("//", f"//{login}"))
     assert_no_password(raised.value)
+    assert PASSWORD not in caplog.text
     SessionManager("s", server.url.replace("//", "//:right@")).close()
 
 
@@ -137,8 +147,94 @@ def test_wrong_database(server: Server) -> None:
         SessionManager("s", server.url.removesuffix("0") + "99")
 
 
-def assert_no_password(error: BaseException | None) -> None:
+@pytest.mark.parametrize("type_of_key", ["string", "list", "set", "zset", "stream"])
+def test_key_of_another_type(server: Server, type_of_key: str) -> None:
+    """Where the session's key holds something else, every method says so. It is left alone, and so is all else."""
+    session_id, client = f"poisoned by {type_of_key}", server.client()
+    key, other = f"session:{session_id}", f"beside {session_id}"
+    commands = {"string": ("SET", "x"), "list": ("RPUSH", "x"), "set": ("SADD", "x"), "zset": ("ZADD", "1", "x")}
+    command, *arguments = commands.get(type_of_key, ("XADD", "*", "x", "x"))
+    client.execute_command(command, key, *arguments)
+    before = client.dump(key)
+    with SessionRepository(server.url) as repository:
+        fill(Declared(), repository, other)
+        calls = declared(Declared())
+        calls.pop("list_sessions")
+        for call in calls.values():
+            with pytest.raises(SessionCorruptError, match=rf"session_id=<{session_id}>.*another kind"):
+                call(repository, session_id)
+        assert client.dump(key) == before
+        assert list(repository.list_sessions(session_id)) == []
+        assert [one.session_id for one in repository.list_sessions(other)] == [other]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("window", "0-1180591620717411303424"),
+        ("window", "1180591620717411303424-1180591620717411303424"),
+        ("window", "9007199254740992-"),
+        ("window", f"{'9' * 400}-{'9' * 401}"),
+        ("window", "+1180591620717411303424"),
+        ("window", None),
+        ("next", "1180591620717411303424"),
+        ("next", "nan"),
+        ("next", "inf"),
+        ("next", "-1"),
+        ("next", "x"),
+        ("next", None),
+        ("version", None),
+    ],
+)
+def test_poisoned_field(server: Server, field: str, value: str | None) -> None:
+    """Whatever is in the fields by which a script counts: it ends at once, and no other session has to wait."""
+    client, name = server.client(socket_timeout=5), f"agent:{AGENT_ID}:{field}"
+    session_id = uuid.uuid4().hex
+    key = f"session:{session_id}"
+    with SessionRepository(server.url, timeout=5) as repository:
+        create(repository, session_id, message(0), message(1))
+        if value is None:
+            client.hdel(key, name)
+        else:
+            client.hset(key, name, value)
+        before = client.hgetall(key)
+        for call in (repository.read_log, repository.list_messages):
+            with contextlib.suppress(SessionCorruptError):
+                call(session_id, AGENT_ID)
+        assert client.ping()
+        assert client.hgetall(key) == before
+        repository.delete_session(session_id)
+
+
+def test_documented_tenant(new_server: NewServer, request: pytest.FixtureRequest) -> None:
+    """The user whom SECURITY.md gives to a tenant can do in its prefixes what an agent does, and nothing in others."""
+    text = (request.config.rootpath / "SECURITY.md").read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if line.startswith("ACL SETUSER")]
+    server = new_server()
+    server.client().execute_command(*line.split())
+    url = server.url.replace("//", "//crm:secret@")
+    with SessionManager("s", url, key_prefix="crm") as manager:
+        live = scripted_agent(manager)
+        live("hi")
+        assert manager.list_agents() == [live.agent_id]
+        with pytest.raises(SessionUnavailableError, match=r"(?i)permission"):
+            list(manager.list_sessions())
+    with SessionManager("s", url, key_prefix="crm", auto_create=False, ttl=100) as manager:
+        assert len(scripted_agent(manager).messages) == 2
+        manager.delete_session()
+    with Storage(url, key_prefix="crm-storage") as storage:
+        asyncio.run(use_storage(storage))
+    for elsewhere in ("session", "crm-other", "crm2"):
+        with pytest.raises(SessionUnavailableError, match=r"(?i)permission|can't run"):
+            SessionManager("s", url, key_prefix=elsewhere)
+
+
+class Declared(Backend):
+    """What this backend has, for the calls of all its methods."""
+
+    list_sessions = multi_agent = atomic_batch = True
+
+
+def assert_no_password(error: BaseException) -> None:
     """Fail if an error, or one of those that led to it, shows the password."""
-    while error is not None:
-        assert not re.search(PASSWORD, f"{error} {error!r}")
-        error = error.__cause__ or error.__context__
+    assert [text for text in all_that_shows(error) if PASSWORD in text] == []

@@ -19,6 +19,9 @@ from .errors import SessionCorruptError
 KEY = "strands_session"
 FORMAT = 1
 LAST_ID = 2**53 - 1
+INTERNAL = ("interrupt_state", "model_state")  # where `SessionAgent` keeps what a snapshot calls so
+
+_ONLY_OBJECTS = frozenset([dict])
 
 Layout: TypeAlias = list[list[int] | Message]
 
@@ -50,21 +53,61 @@ def append(layout: Layout, first: int, end: int) -> Layout:
 def read(agent: SessionAgent) -> dict[str, Any] | None:
     """Return what the manager keeps in an agent record, None where the SDK's own manager wrote it.
 
+    It is checked as strictly as what a stranger sends: whoever may write to the store may have written anything.
+
     Raises:
         SessionCorruptError: If a newer version of this package wrote it, or it is damaged.
     """
+    _check_types(agent)
     kept = agent._internal_state.get(KEY)
     if kept is None:
         return None
-    if not isinstance(kept, dict) or kept.get("format") != FORMAT:
-        found = kept.get("format") if isinstance(kept, dict) else kept
+    found = kept.get("format") if isinstance(kept, dict) else kept
+    if not isinstance(kept, dict) or type(found) is not int or found != FORMAT:
         raise SessionCorruptError(
             f"agent_id=<{agent.agent_id}>, format=<{found}> | the agent was stored in a format that this version of the"
             f" package cannot read (it reads {FORMAT}); upgrade the package"
         )
-    if not isinstance(kept.get("layout"), list) or not isinstance(kept.get("next"), int):
+    is_prompt = isinstance(kept.get("system_prompt"), (str, list, type(None)))
+    if not is_prompt or not _is_sound(kept.get("layout"), kept.get("next")):
         raise SessionCorruptError(f"agent_id=<{agent.agent_id}> | the layout of the conversation is damaged")
     return kept
+
+
+def is_message(value: object) -> bool:
+    """Whether something is a message, as far as everything takes for granted that handles one."""
+    if not isinstance(value, dict) or not isinstance(value.get("role"), str):
+        return False
+    content = value.get("content")
+    return isinstance(content, list) and _ONLY_OBJECTS.issuperset(map(type, content))
+
+
+def _check_types(agent: SessionAgent) -> None:
+    manager, internal = agent.conversation_manager_state, agent._internal_state
+    is_sound = all(isinstance(value, dict) for value in (agent.state, manager, internal))
+    if is_sound:
+        removed = manager.get("removed_message_count")
+        is_sound = removed is None or _is_position(removed)
+        is_sound &= all(isinstance(internal.get(name, {}), dict) for name in INTERNAL)
+    if not is_sound:
+        raise SessionCorruptError(f"agent_id=<{agent.agent_id}> | a part of the stored agent is of a wrong type")
+
+
+def _is_position(value: object) -> bool:
+    return type(value) is int and 0 <= value <= LAST_ID
+
+
+def _is_sound(layout: object, next_id: Any) -> bool:
+    """Whether a layout consists of messages and of runs of records before `next_id`."""
+    if not isinstance(layout, list) or not _is_position(next_id):
+        return False
+    return all(_is_run(entry, next_id) for entry in layout if not is_message(entry))
+
+
+def _is_run(entry: object, next_id: int) -> bool:
+    if not isinstance(entry, list) or len(entry) != 2 or not all(map(_is_position, entry)):
+        return False
+    return bool(entry[0] <= entry[1] < next_id)
 
 
 def wanted(agent: SessionAgent) -> tuple[list[tuple[int, int]], int]:
@@ -98,7 +141,7 @@ def assemble(agent: SessionAgent, messages: list[SessionMessage]) -> list[Sessio
         messages: The messages that `wanted` names, by id.
 
     Raises:
-        SessionCorruptError: If one that the layout names is missing.
+        SessionCorruptError: If one that the layout names is missing, or named twice.
     """
     kept = read(agent)
     if kept is None:
@@ -110,9 +153,9 @@ def assemble(agent: SessionAgent, messages: list[SessionMessage]) -> list[Sessio
             conversation.append(cast("Message", entry))
             continue
         for message_id in range(entry[0], entry[1] + 1):
-            if message_id not in records:
-                raise SessionCorruptError(
-                    f"agent_id=<{agent.agent_id}>, message_id=<{message_id}> | a message of the conversation is missing"
-                )
-            conversation.append(records[message_id])
+            record = records.pop(message_id, None)  # so that a record of two runs is not repeated without end
+            if record is None:
+                name = f"agent_id=<{agent.agent_id}>, message_id=<{message_id}>"
+                raise SessionCorruptError(f"{name} | a message of the conversation is missing, or is in it twice")
+            conversation.append(record)
     return conversation + [record for record in messages if record.message_id >= kept["next"]]

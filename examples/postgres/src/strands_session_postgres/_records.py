@@ -102,10 +102,10 @@ def encode(record: Session | SessionAgent | SessionMessage | dict[str, Any], nam
     Raises:
         SessionException: If the record holds something that JSON cannot express.
     """
-    values = dict(record if isinstance(record, dict) else vars(record))
-    if isinstance(record, SessionMessage) and record.redact_message is not None:
-        values["message"] = record.redact_message
     try:
+        values = dict(record if isinstance(record, dict) else vars(record))
+        if isinstance(record, SessionMessage) and record.redact_message is not None:
+            values["message"] = record.redact_message
         text = json.dumps(values, default=_encode_bytes, ensure_ascii=False, separators=(",", ":"))
         # "surrogates not allowed" is what a datastore would answer. Only str.encode finds out, at memory speed.
         text.encode()

@@ -34,6 +34,8 @@ _PATIENCE = 2.0  # seconds after which a pool that lends nothing is asked why
 _CONTENT = ("22", "23", "54", "P0")
 _ADAPTERS = AdaptersMap(psycopg.adapters)
 _TAKEN_BACK = (errors.DeadlockDetected, errors.SerializationFailure)
+# A server that has no connection left. What it says before a login comes without a SQLSTATE.
+_FULL = re.compile("too many (clients|connections)|remaining connection slots")
 
 
 class OwnCursor(psycopg.Cursor[tuple[Any, ...]]):
@@ -131,6 +133,7 @@ class Server:
     def _lend_from_pool(self, pool: ConnectionPool[Any]) -> Iterator[Connection]:
         patience = min(_PATIENCE, pool.timeout / 2)
         end, failures = time.monotonic() + pool.timeout, _failures(pool)
+        reason: psycopg.Error | None = None
         while True:
             try:
                 connection = pool.getconn(timeout=patience)
@@ -138,11 +141,12 @@ class Server:
             except PoolTimeout:
                 left = end - time.monotonic()
                 if left <= 0:
-                    raise PoolTimeout(f"no connection came free in the {pool.timeout:g} seconds of the pool") from None
+                    late = PoolTimeout(f"no connection came free in the {pool.timeout:g} seconds of the pool")
+                    raise reason or late from None
                 # The pool does not say why it cannot connect. To try it, once for all who wait, does.
                 if _failures(pool) > failures and self._asking.acquire(blocking=False):
                     try:
-                        _ask_why(pool, left)
+                        reason = _ask_why(pool, left)
                     finally:
                         self._asking.release()
         try:
@@ -178,19 +182,22 @@ def _failures(pool: ConnectionPool[Any]) -> int:
     return pool.get_stats().get("connections_errors", 0)
 
 
-def _ask_why(pool: Any, seconds: float) -> None:
-    """Connect as a pool does, which raises the reason why it cannot, unless that is only that all are in use."""
+def _ask_why(pool: Any, seconds: float) -> psycopg.Error | None:
+    """Connect as a pool does, which raises the reason why it cannot. That the server is full is worth to wait for."""
     where, options = (value() if callable(value) else value for value in (pool.conninfo, pool.kwargs))
     try:
         options = {**(options or {}), "connect_timeout": max(2, int(seconds))}
         pool.connection_class.connect(where, **options).close()
-    except errors.TooManyConnections:
-        pass
+    except psycopg.OperationalError as error:
+        if not _FULL.search(str(error)):
+            raise
+        return error
     except psycopg.ProgrammingError as error:
         if error.sqlstate is not None:
             raise
         # Without the cause, which quotes the string: it may hold a password.
         raise psycopg.OperationalError("the connection string of the pool cannot be read") from None
+    return None
 
 
 @contextmanager

@@ -146,24 +146,21 @@ def message_columns(messages: list[SessionMessage], session_id: str, agent_id: s
 
 
 def messages_from_columns(rows: list[tuple[Any, ...]], session_id: str, agent_id: str) -> list[SessionMessage]:
-    """Return the messages of rows: id, message, whether it is redacted, and times.
+    """Return the messages of rows: id, message, whether it is redacted, times, and what does not matter here.
 
     Raises:
         SessionCorruptError: If one cannot be read.
     """
-    documents: list[Any] = decode_all(
-        [row[1] for row in rows], lambda index: message_name(session_id, agent_id, rows[index][0])
-    )
-    messages = []
-    for document, row in zip(documents, rows, strict=True):
-        message_id, text, is_redacted, created, created_raw, updated, updated_raw = row
-        created_at = time_from_columns(created, created_raw)
-        is_as_created = updated == created and updated_raw == created_raw
-        updated_at = created_at if is_as_created else time_from_columns(updated, updated_raw)
-        # A redacted message is its replacement: two objects, as the SDK makes them.
-        replacement: Any = decode(text, "") if is_redacted else None
-        messages.append(SessionMessage(document, message_id, replacement, created_at, updated_at))
-    return messages
+    if not rows:
+        return []
+    # By columns: a loop over the rows takes twice as long.
+    message_ids, texts, redacted, *times = zip(*rows, strict=True)
+    documents: list[Any] = decode_all(texts, lambda index: message_name(session_id, agent_id, message_ids[index]))
+    created_at = list(map(time_from_columns, *times[:2]))
+    updated_at = created_at if times[:2] == times[2:4] else map(time_from_columns, *times[2:4])
+    # A redacted message is its replacement: two objects, as the SDK makes them.
+    replacements: Any = [decode(text, "") if one else None for one, text in zip(redacted, texts, strict=True)]
+    return list(map(SessionMessage, documents, message_ids, replacements, created_at, updated_at))
 
 
 def _times(created: datetime | None, created_raw: str | None, updated: datetime | None, updated_raw: str | None) -> str:

@@ -313,6 +313,7 @@ class PostgresSessionRepository(LogRepository):
         name = check_ids(session_id=batch.session_id, agent_id=batch.agent_id)
         values: dict[str, Any] = {"session_id": batch.session_id, "agent_id": batch.agent_id, "ttl": self._ttl}
         values |= {"version": batch.version, "new_version": batch.new_version, "next_id": batch.next_id}
+        values["after"] = batch.create[-1].message_id + 1 if batch.create else batch.next_id
         values |= message_columns(batch.create, *key)
         values |= {f"r_{column}": array for column, array in message_columns(batch.update, *key).items()}
         values |= {} if batch.agent is None else agent_columns(batch.agent, name)
@@ -355,10 +356,10 @@ class PostgresSessionRepository(LogRepository):
         if not rows:
             return None
         rows.sort(key=itemgetter(0))
-        _, state, _, *times, manager, internal, version, last = rows[0]
+        _, state, _, *times, manager, internal, version, next_id = rows[0]
         agent = agent_from_columns((state, manager, internal, *times), session_id, agent_id)
-        messages = messages_from_columns([row[:7] for row in rows[1:]], session_id, agent_id)
-        return StoredLog(agent, version, messages, 0 if last is None else last + 1)
+        messages = messages_from_columns(rows[1:], session_id, agent_id)
+        return StoredLog(agent, version, messages, next_id)
 
 
 def _are_same(stored: list[SessionMessage], new: list[SessionMessage]) -> bool:

@@ -67,17 +67,17 @@ _SET_AGENT = f"""(version, restores, restores_after, state, state_raw, conversat
 
 _INSERT_AGENT = f"""
   INSERT INTO {{schema}}.agents
-  SELECT s.session_id, %(agent_id)s, {_AGENT_VALUES}, %(agent_created_at)s, %(agent_created_at_raw)s,
+  SELECT s.session_id, %(agent_id)s, %(after)s, {_AGENT_VALUES}, %(agent_created_at)s, %(agent_created_at_raw)s,
     %(agent_updated_at)s, %(agent_updated_at_raw)s
   FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE}
   ON CONFLICT DO NOTHING RETURNING 1"""
 
 _INSERT_MESSAGES = f"INSERT INTO {{schema}}.messages SELECT %(session_id)s, %(agent_id)s, i.* FROM written, {_INCOMING}"
 
-# What every save of an existing agent needs: nobody changed it, and nobody took an id.
-_UNCHANGED = f"""{_AGENT} AND version = %(version)s AND EXISTS (
-    SELECT FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE}
-  ) AND %(next_id)s = (SELECT coalesce(max(message_id) + 1, 0) FROM {{schema}}.messages WHERE {_AGENT})"""
+# What every save of an existing agent needs: nobody changed it, and nobody took an id. Both are in the row that a save
+# changes: it waits there for another save, and looks again, whatever the level of isolation is.
+_UNCHANGED = f"""{_AGENT} AND version = %(version)s AND next_id = %(next_id)s AND EXISTS (
+    SELECT FROM {{schema}}.sessions s WHERE s.session_id = %(session_id)s AND {ALIVE})"""
 
 _REPLACE_MESSAGES = """
   UPDATE {schema}.messages m
@@ -102,12 +102,9 @@ def save(batch: Batch, *, expires: bool) -> str:
     """
     if batch.version is None:
         written = _INSERT_AGENT
-    elif batch.agent is not None:
-        written = f"UPDATE {{schema}}.agents SET {_SET_AGENT} WHERE {_UNCHANGED} RETURNING 1"
-    elif batch.update:
-        written = f"UPDATE {{schema}}.agents SET version = %(new_version)s WHERE {_UNCHANGED} RETURNING 1"
     else:
-        written = f"SELECT FROM {{schema}}.agents WHERE {_UNCHANGED} FOR NO KEY UPDATE"
+        changed = "version = %(new_version)s" if batch.agent is None else _SET_AGENT
+        written = f"UPDATE {{schema}}.agents SET next_id = %(after)s, {changed} WHERE {_UNCHANGED} RETURNING 1"
     steps, answer = [f"written AS ({written})"], "count(*)"
     if expires:
         steps.append(_EXTEND)
@@ -141,8 +138,12 @@ WHERE session_id = %(session_id)s AND {ALIVE} ORDER BY agent_id"""
 
 CREATE_MESSAGE = f"""
 WITH written AS (
-  SELECT FROM {{schema}}.agents JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}
-), {_EXTEND_IF_TTL}, added AS ({_INSERT_MESSAGES} ON CONFLICT DO NOTHING RETURNING 1)
+  SELECT 1 FROM {{schema}}.agents JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}
+), added AS (
+  {_INSERT_MESSAGES} ON CONFLICT DO NOTHING RETURNING message_id
+), counted AS (
+  UPDATE {{schema}}.agents SET next_id = greatest(next_id, added.message_id + 1) FROM added WHERE {_AGENT}
+), {_EXTEND_IF_TTL}
 SELECT (SELECT count(*) FROM written), (SELECT count(*) FROM added)"""
 
 UPDATE_MESSAGE = f"""
@@ -166,27 +167,29 @@ LIST_MESSAGES = f"""
 SELECT {_MESSAGE} FROM {{schema}}.messages m JOIN {{schema}}.sessions s USING (session_id)
 WHERE {_AGENT} AND message_id >= %(first)s AND {ALIVE} ORDER BY message_id LIMIT %(limit)s OFFSET %(offset)s"""
 
-# The agent comes as if it were message -1, with the rest of it and the last message's id behind. The rows come in any
-# order: to sort them again takes the server longer than it takes who reads them.
+# The messages of each run by the index: OFFSET 0 keeps the planner from reading all, and looking for their runs then.
+_RUNS = f"""pg_catalog.unnest(a.restores) AS run CROSS JOIN LATERAL (
+    SELECT * FROM {{schema}}.messages WHERE {_AGENT} AND message_id >= pg_catalog.lower(run)
+      AND message_id < coalesce(pg_catalog.upper(run), 9223372036854775807) OFFSET 0
+  ) AS m"""
+# The agent comes as if it were message -1, with the rest of it behind. The rows come in any order: to sort them takes
+# the server longer than it takes who reads them. Only an agent of the SDK's own manager leaves out its first messages.
 RESTORE = f"""
 WITH a AS (
-  SELECT a.*, (SELECT max(message_id) FROM {{schema}}.messages WHERE {_AGENT}) AS last
+  SELECT a.*, CASE WHEN restores_after > 0 THEN (
+    SELECT message_id FROM {_RUNS} ORDER BY message_id OFFSET restores_after LIMIT 1
+  ) ELSE 0 END AS first
   FROM {{schema}}.agents a JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}
-), m AS (
-  SELECT m.* FROM a, pg_catalog.unnest(a.restores) AS run JOIN {{schema}}.messages m
-    ON m.session_id = %(session_id)s AND m.agent_id = %(agent_id)s
-    AND m.message_id >= pg_catalog.lower(run) AND m.message_id < coalesce(pg_catalog.upper(run), 9223372036854775807)
-  ORDER BY m.message_id OFFSET (SELECT restores_after FROM a)
 )
 SELECT -1::bigint, coalesce(state::text, state_raw), NULL::boolean, {_AGENT_TIMES},
   coalesce(conversation_manager_state::text, conversation_manager_state_raw),
-  coalesce(internal_state::text, internal_state_raw), version, last FROM a
+  coalesce(internal_state::text, internal_state_raw), version, next_id FROM a
 UNION ALL
-SELECT {_MESSAGE}, NULL, NULL, NULL, NULL FROM m"""
+SELECT {_MESSAGE}, NULL, NULL, NULL, NULL FROM a, {_RUNS} WHERE m.message_id >= a.first"""
 
 # Why a save did not take place: the version of the agent, and the first id after all messages.
 EXPLAIN = f"""
-SELECT version, (SELECT coalesce(max(message_id) + 1, 0) FROM {{schema}}.messages WHERE {_AGENT})
+SELECT version, next_id
 FROM {{schema}}.agents JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}"""
 
 CREATE_MULTI_AGENT = f"""

@@ -66,25 +66,29 @@ class Batches(Cases):
     def test_logs_are_independent(self, repository: Any, reopen: Reopen, new_session_id: Callable[..., str]) -> None:
         """H6: batches for two agents in each of two sessions, with the same ids and versions, keep to their own."""
         places = [(session_id, name) for session_id in (new_session_id(), new_session_id()) for name in ("a", "b")]
+        lengths = dict(zip(places, (1, 1, 1, 2), strict=True))  # equal with the same session, and with the same id
         for session_id, _ in places[::2]:
             repository.create_session(session(session_id))
-        for length, (session_id, name) in enumerate(places, 1):
-            old = [message(number, f"{length}") for number in range(length)]
+        for session_id, name in places:
+            old = [message(number, f"{session_id} {name}") for number in range(lengths[session_id, name])]
             values = {"agent_id": name, "create": old, "agent": agent(name), "new_version": "v1"}
             repository.write_log(batch(session_id, **values))
         repository.create_agent(places[0][0], agent("c"))
-        repository.create_message(places[0][0], "c", message(0))
+        for number in range(5):
+            repository.create_message(places[0][0], "c", message(number))
         repository.update_message(places[0][0], "c", message(0, "changed"))
         repository.update_agent(places[0][0], agent("c", state={"a": 1}))
-        for length, (session_id, name) in enumerate(places, 1):
-            new, changed = [message(length, f"new {length}")], [message(0, f"changed {length}")]
+        for session_id, name in places:
+            length = lengths[session_id, name]
+            new, changed = [message(length, f"new {name}")], [message(0, f"changed {name}")]
             values = {"agent_id": name, "create": new, "update": changed, "version": "v1", "new_version": "v2"}
-            values |= {"agent": agent(name, state={"length": length}), "next_id": length}
+            values |= {"agent": agent(name, state={"name": name}), "next_id": length}
             repository.write_log(batch(session_id, **values))
-        for length, (session_id, name) in enumerate(places, 1):
-            stored = reopen().read_log(session_id, name)
-            assert texts(stored.messages) == [f"changed {length}", *[f"{length}"] * (length - 1), f"new {length}"]
-            assert (stored.next_id, stored.agent.state) == (length + 1, {"length": length})
+        for session_id, name in places:
+            stored, length = reopen().read_log(session_id, name), lengths[session_id, name]
+            old = [f"{session_id} {name}"] * (length - 1)
+            assert texts(stored.messages) == [f"changed {name}", *old, f"new {name}"]
+            assert (stored.next_id, stored.agent.state) == (length + 1, {"name": name})
 
     @requires("atomic_batch")
     @pytest.mark.parametrize("fault", ["taken id", "missing message", "stale version", "missing agent"])
@@ -136,6 +140,16 @@ class Batches(Cases):
                 repository.write_log(batch(session_id, version=stored.version, next_id=1, **change))
         assert texts(reopen().list_messages(session_id, AGENT_ID)) == ["text 0", "another writer's"]
         assert_same_record(reopen().read_agent(session_id, AGENT_ID), agent())
+
+    @requires("atomic_batch")
+    @hint("The next id is the one behind the highest, whichever message was stored last.")
+    def test_batch_behind_single_messages(self, repository: Any, reopen: Reopen, session_id: str) -> None:
+        """G2: messages that were stored one by one, the highest first, are followed by those of a batch."""
+        create(repository, session_id, *(message(number) for number in (7, 2, 3)))
+        stored = reopen().read_log(session_id, AGENT_ID)
+        assert stored.next_id == 8
+        repository.write_log(batch(session_id, create=[message(8)], version=stored.version, next_id=8))
+        assert ids(reopen().list_messages(session_id, AGENT_ID)) == [2, 3, 7, 8]
 
     @requires("atomic_batch")
     @pytest.mark.parametrize("left", [0, 1])

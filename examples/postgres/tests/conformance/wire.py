@@ -44,14 +44,16 @@ class Wire:
         port: Where it listens, on HOST.
         open: How many connections are open.
         most: How many were open at once at most.
+        latency: How many seconds longer an answer takes. It holds up no other one: a pipeline is late as a whole.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, latency: float = 0.0) -> None:
         """Listen, and pass everything on to the store.
 
         Args:
             host: The store's host.
             port: The store's port.
+            latency: How many seconds longer an answer takes.
         """
         self._store = host, port
         self._total = Traffic()
@@ -59,6 +61,7 @@ class Wire:
         self._replies: int | None = None  # how many are passed on until one is lost
         self._is_silent = False
         self.most = 0
+        self.latency = latency
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="wire", daemon=True)
         self._thread.start()
@@ -140,6 +143,7 @@ class Wire:
         self.most = max(self.most, self.open)
         to_store = None
         try:
+            await self._interfere("connection", b"", to_client)
             store, to_store = await asyncio.open_connection(*self._store)
             await self._pass_on(client, to_client, store, to_store)
         except (OSError, asyncio.CancelledError):
@@ -150,6 +154,9 @@ class Wire:
                     writer.transport.abort()
             self._connections.discard(connection)
 
+    async def _interfere(self, what: str, data: bytes, to_client: asyncio.StreamWriter) -> None:
+        """Do nothing before a connection is made, a request or a reply is passed on. An OSError would end it."""
+
     async def _pass_on(
         self,
         client: asyncio.StreamReader,
@@ -158,6 +165,8 @@ class Wire:
         to_store: asyncio.StreamWriter,
     ) -> None:
         answered = True
+        loop = asyncio.get_running_loop()
+        under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()  # what the store answered, and when it is due
 
         async def requests() -> None:
             nonlocal answered
@@ -165,27 +174,42 @@ class Wire:
                 self._total.round_trips += answered
                 answered = False
                 self._total.sent += len(data)
+                await self._interfere("request", data, to_client)
                 if not self._is_silent:
                     to_store.write(data)
                     await to_store.drain()
 
+        async def delay() -> None:
+            try:
+                while data := await store.read(65536):
+                    under_way.put_nowait((loop.time() + self.latency, data))
+            finally:
+                under_way.put_nowait((loop.time() + self.latency, b""))
+
         async def answers() -> None:
             nonlocal answered
-            while data := await store.read(65536):
+            while True:
+                due, data = await under_way.get()
+                if (wait := due - loop.time()) > 0:
+                    await asyncio.sleep(wait)
+                if not data:
+                    break
                 if self._replies is not None and not answered:
                     self._replies -= 1
                     if self._replies < 0:
                         self._replies = None
                         break
+                await self._interfere("reply", data, to_client)
                 answered = True
                 self._total.received += len(data)
                 to_client.write(data)
                 await to_client.drain()
 
         directions = [asyncio.ensure_future(requests()), asyncio.ensure_future(answers())]
+        tasks = [*directions, asyncio.ensure_future(delay())]
         try:
             await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for direction in directions:
-                direction.cancel()
-            await asyncio.gather(*directions, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)

@@ -14,11 +14,11 @@ from strands.types.session import SessionAgent, SessionMessage
 
 from . import _layout
 from ._batch import Batch, StoredLog
+from ._layout import INTERNAL as _INTERNAL
 from ._tool_use import repair_tool_use
 from .errors import SessionCorruptError
 
 _LEAVES = frozenset([str, int, float, bool, bytes, type(None)])
-_INTERNAL = ("interrupt_state", "model_state")  # where `SessionAgent` keeps what a snapshot calls so
 
 
 @dataclass
@@ -161,11 +161,15 @@ class AgentLog:
         self._version, self._next_id = stored.version, max(stored.next_id, kept["next"] if kept else 0)
         self._head = _Head(clone(values), record.state, _state_at(agent), created_at=record.created_at)
         if kept is not None:
-            self._head.layout, self._head.next_id = kept["layout"], kept["next"]
+            # A copy: the agent goes on with the messages that stand in the layout, and may rewrite them in place.
+            self._head.layout, self._head.next_id = clone(kept["layout"]), kept["next"]
         if getattr(agent.model, "stateful", False):
             return  # the model's provider keeps the conversation
         for entry in conversation:
             message = entry.to_message() if isinstance(entry, SessionMessage) else entry
+            if not _layout.is_message(message):
+                where = f", message_id=<{entry.message_id}>" if isinstance(entry, SessionMessage) else ""
+                raise SessionCorruptError(f"agent_id=<{record.agent_id}>{where} | what is stored is no message")
             self._conversation.add(message, clone(message), entry if isinstance(entry, SessionMessage) else None)
         agent.messages = list(self._conversation.live)
         repair_tool_use(agent.messages)
@@ -298,6 +302,10 @@ def _load(agent: LocalAgent, record: SessionAgent, values: dict[str, Any]) -> li
             raise ValueError(
                 f"{name} | the stored conversation was kept by {manager_state.get('__name__')}, this agent has"
                 f" {type(manager).__name__}; build the agent with the same conversation manager"
+            ) from error
+        except Exception as error:
+            raise SessionCorruptError(
+                f"{name} | the stored state of the conversation manager cannot be restored: {error!r}"
             ) from error
     try:
         agent.load_snapshot(Snapshot(scope="agent", schema_version="1.0", data=data, app_data={}))

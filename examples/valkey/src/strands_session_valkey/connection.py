@@ -1,5 +1,6 @@
 """How Valkey is reached: the client, what a command answers, and its errors as the package's own."""
 
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -101,8 +102,10 @@ class Server:
                     return command(client)
                 except (exceptions.AuthenticationError, exceptions.BusyLoadingError, exceptions.MaxConnectionsError):
                     raise
-                except exceptions.ConnectionError as error:
-                    if not _is_busy(error):
+                except (exceptions.ConnectionError, exceptions.ClusterError) as error:
+                    if not _is_passing(error):
+                        if isinstance(error, exceptions.ClusterError):
+                            raise
                         return (repeated or command)(client)
                     if time.monotonic() > deadline:
                         raise
@@ -128,7 +131,12 @@ class Server:
         Raises:
             SessionUnavailableError: If a server does not answer, or refuses.
         """
-        keys = self.client.scan_iter(match=pattern.encode(), count=page_size, _type="HASH")
+        client: Any = self.client
+        nodes = getattr(client, "nodes_manager", None)
+        if nodes is not None:
+            with _errors(name):  # a cluster's client would not look on a node that joined without its knowledge
+                nodes.initialize()
+        keys = client.scan_iter(match=pattern.encode(), count=page_size, _type="HASH")
         while True:
             with _errors(name):
                 page = [text(key) for key in islice(keys, page_size)]
@@ -181,9 +189,15 @@ def _connect(url: str, timeout: float) -> Client:
     pool: Any = valkey.BlockingConnectionPool
     try:
         pool = pool.from_url(url, max_connections=_CONNECTIONS, timeout=timeout, **options)
-        pool.connection_class(**pool.connection_kwargs)  # connects to nothing: it refuses options that it does not know
-    except (TypeError, ValueError) as error:
+        # Connects to nothing: it refuses options that it does not know.
+        connection = pool.connection_class(**pool.connection_kwargs)
+    except (TypeError, ValueError, exceptions.ValkeyError) as error:
         raise ValueError(f"connection_string or {CONNECTION_VARIABLE} | valkey-py refuses it: {error}") from None
+    if getattr(connection, "check_hostname", False) and connection.cert_reqs == ssl.CERT_NONE:
+        raise ValueError(
+            f"connection_string or {CONNECTION_VARIABLE} | whoever answers is taken for the server with"
+            " ssl_cert_reqs=none; if that is meant, add ssl_check_hostname=false"
+        )
     return valkey.Valkey.from_pool(pool)
 
 
@@ -219,9 +233,13 @@ def _check_client(client: Any, connection_string: str | None) -> Client:
     return checked
 
 
-def _is_busy(error: Exception) -> bool:
-    """Whether all connections of a caller's pool are in use. Unlike ours it does not wait for one, so we do."""
-    return "Too many connections" in str(error)  # the client has no class for it
+def _is_passing(error: Exception) -> bool:
+    """Whether to wait is all that it takes, for which the client has no class.
+
+    All connections of a caller's pool are in use, which unlike ours does not wait for one. Or a slot of a cluster is on
+    its way to another node, with one of the keys there and one still here: the client gives up after half a second.
+    """
+    return any(text in str(error) for text in ("Too many connections", "TTL exhausted"))
 
 
 @contextmanager

@@ -372,6 +372,8 @@ def _check(answer: bytes | str, name: str) -> None:
         raise SessionConflictError(f"{name} | the id is taken")
     if problem == "absent":
         raise SessionNotFoundError(f"{name} | it does not exist, or has expired, or what it belongs to has")
+    if problem == "damaged":
+        raise SessionCorruptError(f"{name} | what belongs to the stored record is missing, or of a wrong type")
     if problem == "format":
         raise SessionCorruptError(f"{name} | a newer version of this package stored the session; upgrade the package")
 

@@ -1,7 +1,8 @@
 """The Lua scripts: each does one thing to one session's hash, atomically and in one round trip.
 
 The hash is `KEYS[1]`. `ARGV[1]` is how many milliseconds the session has to live from now on, or empty. What writes
-answers with `done`, or with the reason why nothing was written: `absent`, `taken`, `stale`, `behind` or `format`.
+answers with `done`, or with the reason why nothing was written: `absent`, `taken`, `stale`, `behind`,
+`format` or `damaged`.
 
 A number that is an argument of a command is written with all its digits; in `..` it is not, and needs `string.format`.
 """
@@ -85,7 +86,7 @@ if not known[1] then return 'absent' end
 if known[1] ~= '1' then return 'format' end
 if stored == new_version and version ~= new_version then return 'done' end
 if (stored or '') ~= version then return stored and 'stale' or 'absent' end
-if next < first then return 'behind ' .. next end
+if next < first then return 'behind ' .. string.format('%.0f', next) end
 if next > first then -- unless this append was stored before: then it is written once more, as it was
   if version ~= new_version or next ~= first + count then return 'taken' end
   for i = 1, count do
@@ -116,6 +117,7 @@ local function field(id) return message .. string.format('%.0f', id) end
 -- The ids of the records from first to last. One look at each id, unless there are gaps wider than the hash is long.
 local function existing(first, last)
   local ids = {}
+  last = math.min(last, 9007199254740991) -- beyond it a number plus 1 is the same number: a loop would never end
   if last - first > 2 * redis.call('HLEN', KEYS[1]) then
     for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
       local id = string.sub(name, 1, #message) == message and tonumber(string.sub(name, #message + 1))
@@ -142,6 +144,9 @@ local answer = redis.call('HMGET', KEYS[1], agent, agent .. ':version', agent ..
 if not answer[1] then return false end
 if table.remove(answer) ~= '1' then return 'format' end
 local next, window, named = tonumber(answer[3]), answer[4], {}
+if not (answer[2] and window and next and next >= 0 and next <= 9007199254740992 and next % 1 == 0) then
+  return 'damaged'
+end
 
 local function fetch(ids)
   for start = 1, #ids, 1000 do

@@ -37,7 +37,7 @@ from ._inspection import SessionInspection
 from ._log import clone
 from ._records import check_ids
 from ._saver import AgentSaver
-from .errors import SessionConflictError, SessionNotFoundError
+from .errors import SessionConflictError, SessionCorruptError, SessionNotFoundError
 from .repository import ValkeyOptions, ValkeySessionRepository
 
 logger = logging.getLogger(__name__)
@@ -161,7 +161,11 @@ class ValkeySessionManager(SessionInspection, SessionManager[LocalAgent]):
                 stored = self.session_repository.read_log(self.session_id, agent_id)
         if stored is not None:
             logger.debug("session_id=<%s>, agent_id=<%s> | restoring agent", self.session_id, agent_id)
-            saver.log.restore(agent, stored)
+            try:
+                saver.log.restore(agent, stored)
+            except RecursionError as error:
+                name = f"session_id=<{self.session_id}>, agent_id=<{agent_id}>"
+                raise SessionCorruptError(f"{name} | the stored agent is nested too deeply to be restored") from error
         self._agents[agent_id] = saver
         _warn_of_volatile_stash(agent)
 
@@ -246,7 +250,11 @@ class ValkeySessionManager(SessionInspection, SessionManager[LocalAgent]):
             except SessionConflictError:
                 stored = repository.read_multi_agent(self.session_id, source.id)
         if stored is not None:
-            source.deserialize_state(stored)
+            try:
+                source.deserialize_state(stored)
+            except Exception as error:
+                name = f"session_id=<{self.session_id}>, multi_agent_id=<{source.id}>"
+                raise SessionCorruptError(f"{name} | the stored state cannot be restored: {error!r}") from error
 
     def _capture_multi_agent(self, source: MultiAgentBase) -> _executor.Job:
         captured = cast("MultiAgentBase", MultiAgentState(source.id, clone(source.serialize_state())))

@@ -109,6 +109,13 @@ class Backend:
         """`options` that lead to the store by way of such a proxy: for one address always the same."""
         raise NotImplementedError
 
+    def limited(self, options: dict[str, Any], connections: int) -> dict[str, Any]:
+        """These `options`, in a process that may open so many connections at most (capability `round_trips`).
+
+        By default as they are, for a backend that never opens more than 10.
+        """
+        return options
+
     def unreachable(self) -> dict[str, Any]:
         """`options` that lead nowhere, with the login `ada` and PASSWORD, and wait for a second at most.
 

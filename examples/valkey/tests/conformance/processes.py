@@ -1,5 +1,6 @@
 """Other processes: some talk, some are killed."""
 
+import contextlib
 import multiprocessing
 import os
 import sys
@@ -44,12 +45,29 @@ class OtherProcess:
         except EOFError as error:
             raise SessionException("the other process ended without a report: see its output") from error
 
+    def tell(self, what: Any = None) -> None:
+        """Send the process something by its pipe, unless it has ended."""
+        with contextlib.suppress(OSError):
+            self._pipe.send(what)
+
+    def kill(self) -> None:
+        """Kill it, as kill -9 does: without a chance to clean up. It is gone afterwards."""
+        self._process.kill()
+        self._process.join()
+
+    def rest(self) -> list[Any]:
+        """Return what a process that has ended reported, as far as nobody took it."""
+        reports: list[Any] = []
+        with contextlib.suppress(EOFError, OSError):  # there is no more, or only a part of it
+            while self._pipe.poll():
+                reports.append(self._pipe.recv())
+        return reports
+
     def __enter__(self) -> "OtherProcess":
         """Use it in a `with` statement, which kills it."""
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Kill it, as nothing else is killed: without a chance to clean up."""
-        self._process.kill()
-        self._process.join()
+        """Kill it."""
+        self.kill()
         self._pipe.close()

@@ -162,6 +162,18 @@ class ExactRestore(Cases):
         assert_same_agent(new_agent(), second)
         assert texts(second.messages).count("[scrubbed]") == 1
 
+    @hint("A message without a record stands in the layout: the agent's own must not be the one that is compared with.")
+    def test_inserted_and_rewritten_after_restore(self, new_agent: NewAgent, manager: Any) -> None:
+        """N4: a message that was inserted before others is rewritten after a restore: the next restore has it so."""
+        live = new_agent(session_manager=manager)
+        live("one")
+        live.messages.insert(1, user("inserted"))
+        manager.sync_agent(live)
+        restored = new_agent()
+        restored.messages[1]["content"][0]["text"] = "rewritten"
+        restored("two")
+        assert_same_agent(new_agent(), restored)
+
     @hint("The context manager rewrites messages that are stored already: compare them at the end of the turn.")
     def test_offloaded_result(self, backend: Backend, new_agent: NewAgent, manager: Any) -> None:
         """N5: a large tool result that the context manager offloads is restored as its reference, at rest as well."""

@@ -41,7 +41,7 @@ class Trials:
         """
         return random.Random(f"{self.seed} {self._item.name} {of}")
 
-    def record(self, *, runs: int, acknowledged: int, lost: int, what: str = "") -> None:
+    def record(self, *, runs: int, acknowledged: int, lost: int, what: str = "", **figures: Any) -> None:
         """Take note of what came of it, for the table at the end: before it is asserted, so that failures are in it.
 
         Args:
@@ -49,9 +49,11 @@ class Trials:
             acknowledged: How many writes were acknowledged, in all runs.
             lost: How many of these were not there afterwards, or not as they were acknowledged.
             what: What was tried, where a test tries several things.
+            **figures: What else was counted or measured: it is written to the report, and shown in no table.
         """
-        row: dict[str, Any] = {"test": self._item.nodeid.rpartition("/")[2], "what": what}
-        row |= {"runs": runs, "acknowledged": acknowledged, "lost": lost}
+        behaviour = " ".join((self._item.function.__doc__ or "").split())
+        row: dict[str, Any] = {"test": self._item.nodeid.rpartition("/")[2], "behaviour": behaviour, "what": what}
+        row |= {"runs": runs, "acknowledged": acknowledged, "lost": lost, **figures}
         self._item.user_properties.append((PROPERTY, row))
 
 

@@ -20,6 +20,7 @@ CREATE INDEX sessions_expires_at ON {schema}.sessions (expires_at) WHERE expires
 CREATE TABLE {schema}.agents (
     session_id text COLLATE "C" REFERENCES {schema}.sessions ON DELETE CASCADE,
     agent_id text COLLATE "C",
+    next_id bigint NOT NULL,           -- the id of the next message: whoever takes it changes this row
     version text NOT NULL,
     restores int8multirange NOT NULL,  -- the ids of the messages that make up the conversation
     restores_after bigint NOT NULL,    -- how many of the first of these are left out
