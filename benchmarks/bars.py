@@ -133,7 +133,7 @@ def behind(results: dict[str, Any]) -> list[str]:
     found = []
     for row in rows():
         for store, names in PUBLISHED.items():
-            for kind in set(kinds(row.key)) - {"end of turn"}:
+            for kind in [one for one in kinds(row.key) if one != "end of turn"]:
                 ours = figure(results, row.key, f"{store}-ours", kind)
                 for name in names:
                     theirs = figure(results, row.key, name, kind)

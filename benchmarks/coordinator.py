@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from plan import CONTENDERS, LOCAL, STORES, Row, interleaved, rows
-from stores import COPIED, OTHERS, TABLES, TEMPLATE, Stores
+from stores import COPIED, OTHERS, TABLES, TEMPLATE, WIRES, Stores
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 HERE = Path(__file__).parent
@@ -46,7 +46,7 @@ class Effort:
     turns: int
 
 
-QUICK = Effort(is_quick=True, least=2, seconds=1, most=1.5, turns=100)
+QUICK = Effort(is_quick=True, least=2, seconds=0.7, most=0.7, turns=60)
 WHOLE = Effort(is_quick=False, least=7, seconds=12, most=9, turns=500)
 SIZE = 2000  # of each message whose bytes are counted
 STEPS = 20  # how often they are
@@ -121,6 +121,7 @@ class Run:
         self._stores, self._workers, self._effort = stores, workers, effort
         self._rows = [row for row in rows() if (row.is_quick or not effort.is_quick) and re.search(only, row.key)]
         self._has_bytes = re.search(only, "bytes") is not None
+        self._made: set[tuple[str, str]] = set()  # sessions that there are: where, and their ids
         self.times: dict[str, dict[str, Any]] = {}
         self.written: dict[str, dict[str, Any]] = {}
 
@@ -169,9 +170,11 @@ class Run:
         for row in group:
             self.times[row.key] = {worker.name: defaultdict(list) for worker in self._takers(row)}
             if row.messages and not row.is_used_up:
-                self._fill(
-                    [(one, row.place, session_of(row, one), row.messages, row.size) for one in self._takers(row)]
-                )
+                # Rows share these sessions. They are not made through a proxy, which leads to the same store.
+                place = "none" if row.place in WIRES else row.place
+                wanted = [(one, place, session_of(row, one), row.messages, row.size) for one in self._takers(row)]
+                self._fill([one for one in wanted if (one[1], one[2]) not in self._made])
+                self._made |= {(one[1], one[2]) for one in wanted}
         spent: dict[tuple[str, str], float] = defaultdict(float)
         begin, budget = time.monotonic(), self._effort.seconds * len(group)
         for number in range(max(row.rounds for row in group)):
@@ -217,7 +220,7 @@ class Run:
 
     def _count(self, name: str) -> None:
         """Count what a long conversation writes, and how much room it takes then."""
-        worker, session_id = self._workers[name], f"long-{name}"
+        worker, session_id = self._workers[name], f"bytes-{name}"
         at = self._stores.place(name, "counted")
 
         def total() -> int:
@@ -237,6 +240,8 @@ class Run:
 
 def session_of(row: Row, worker: Worker) -> str:
     """Return the session of a row and a contender."""
+    if row.messages and not row.is_used_up:
+        return f"long-{row.messages}-{row.size}-{worker.name}"
     return re.sub(r"\W+", "-", f"{row.key} {worker.name}")
 
 
