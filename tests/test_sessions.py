@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import Render, commit, git
 
+MISSPELT = "".join(["recie", "ve"])  # in two, or it is found here
 PLACE = """
 from pathlib import Path
 from conformance.package import package
@@ -175,3 +176,26 @@ def test_tests_run_on_the_wheel(repository: Path) -> None:
     subprocess.run([sys.executable, "-m", "build", "--no-isolation", "--wheel"], cwd=repository, check=True)
     assert "in src" in run().stdout
     assert "in site-packages" in run(TEST_DIST="dist").stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "found"),
+    [
+        ("README.md", "# strands", f"# They {MISSPELT} strands", "==> receive"),
+        ("pyproject.toml", "Topic :: Database", "Topic :: Databases", "trove-classifier"),
+        (".github/workflows/weekly.yml", "persist-credentials: false", "fetch-depth: 0", "artipacked"),
+        (".github/workflows/ci.yml", "timeout-minutes: 10", "time-out: 10", "time-out"),
+        (".github/dependabot.yml", "interval: monthly", "interval: hourly", "interval"),
+        (".github/ISSUE_TEMPLATE/bug.yml", "type: textarea", "type: text", "Schema validation errors"),
+        (".github/ISSUE_TEMPLATE/config.yml", "blank_issues_enabled: true", "blank_issues_enabled: 1", "boolean"),
+    ],
+)
+def test_checks_find_mistakes(file: str, old: str, new: str, found: str, repository: Path) -> None:
+    """A word, a classifier, a workflow that is unsafe, and files in another form than GitHub reads."""
+    path = repository / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    result = nox(repository, "-s", "checks")
+    assert result.returncode != 0
+    assert found in result.stdout
