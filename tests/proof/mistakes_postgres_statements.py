@@ -104,6 +104,12 @@ MISTAKES = [
         [Edit("statements._INSERT_MESSAGES", "FROM written, unnest", "FROM unnest")],
     ),
     Mistake(
+        "a single message is inserted whether or not the rest takes place",
+        ["Batches.test_store_that_fell_back"],
+        "==",
+        [Edit("statements._INSERT_MESSAGE", " FROM written", "")],
+    ),
+    Mistake(
         "messages are replaced whether or not the rest takes place",
         ["Batches.test_message_of_another_writer", "Batches.test_store_that_fell_back"],
         "==",
@@ -138,7 +144,7 @@ MISTAKES = [
         "an update replaces all messages of the agent",
         ["Redaction.test_earlier_message"],
         "[redacted]",
-        [Edit("statements.UPDATE_MESSAGE", " AND m.message_id = i.id", "")],
+        [Edit("statements.UPDATE_MESSAGE", " AND message_id = %(message_id)s", "")],
     ),
     Mistake(
         "an update of a message leaves the agent's version as it was",
@@ -154,8 +160,8 @@ MISTAKES = [
             Edit(
                 "statements.UPDATE_MESSAGE",
                 "(message, message_raw, redact_message, redact_message_raw, updated_at, updated_at_raw)\n"
-                "    = (i.a, i.b, i.c, i.d, i.g, i.h)",
-                "(message, message_raw, updated_at, updated_at_raw) = (i.a, i.b, i.g, i.h)",
+                "    = (%(message)s::json, %(message_raw)s::text, %(redacted)s::json, %(redacted_raw)s::text, ",
+                "(message, message_raw, updated_at, updated_at_raw) = (%(message)s::json, %(message_raw)s::text, ",
             )
         ],
     ),
