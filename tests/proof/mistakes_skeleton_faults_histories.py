@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from doubles import Edit, Mistake
 
+REPOSITORY = "repository.CorrectSessionRepository"
 RECREATE = """except SessionException:
         from strands.types.session import Session
         self._repository.create_session(Session(batch.session_id, "AGENT"))
@@ -52,5 +53,65 @@ MISTAKES = [
         AGENTS,
         "a turn in a deleted session",
         [Edit("_saver.AgentSaver._write", "except SessionException:\n", RECREATE)],
+    ),
+    Mistake(
+        "a message that is changed leaves the version of its agent, which somebody else has read",
+        RECORDS,
+        "write_log in session",
+        [
+            Edit(
+                f"{REPOSITORY}.update_message",
+                "sql.execute(_REPLACE_AGENT, (uuid4().hex, None,",
+                "((uuid4().hex, None,",
+            )
+        ],
+    ),
+    Mistake(
+        "an agent that is replaced keeps its version, which somebody else has read",
+        RECORDS,
+        "write_log in session",
+        [Edit(f"{REPOSITORY}.update_agent", "(uuid4().hex, text, *key)", "(row[1], text, *key)")],
+    ),
+    Mistake(
+        "a save is taken for one that is repeated as soon as its first id is taken",
+        RECORDS,
+        "write_log in session",
+        [Edit("repository._is_written", "elif found != create or batch.new_version", "elif batch.new_version")],
+    ),
+    Mistake(
+        "an offset is taken for an id, which is the same until there is a gap",
+        RECORDS,
+        "list_messages",
+        [
+            Edit(
+                f"{REPOSITORY}.list_messages",
+                "(session_id, agent_id, 0, *page)",
+                "(session_id, agent_id, page[1], page[0], 0)",
+            )
+        ],
+    ),
+    Mistake(
+        "the next id is how many messages there are, which is the same until there is a gap",
+        RECORDS,
+        "read_log",
+        [Edit("repository._LAST_MESSAGE", "ifnull(max(message_id), -1)", "count(*) - 1")],
+    ),
+    Mistake(
+        "a listing ends with its first page",
+        RECORDS,
+        "list_sessions",
+        [Edit(f"{REPOSITORY}._pages", "while rows:", "for _ in rows:")],
+    ),
+    Mistake(
+        "the next id is the length of the conversation, also when messages were deleted from it",
+        AGENTS,
+        "SessionConflictError",
+        [
+            Edit(
+                "_log.AgentLog.saved",
+                "self._next_id += len(save.added.live)",
+                "self._next_id = len(self._conversation.live)",
+            )
+        ],
     ),
 ]

@@ -21,7 +21,7 @@ PARTS = 5
 """Into how many parts the thorough form is split, so that xdist spreads them."""
 AT_ONCE = 50
 """How many histories Hypothesis remembers, so that it does not repeat one: with more it gets slow."""
-PATIENCE = 3, 30
+PATIENCE = 2, 30
 """Seconds for making the steps of a failure fewer, in short and in full: they are printed as they are by then."""
 
 

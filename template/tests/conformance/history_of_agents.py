@@ -56,11 +56,11 @@ class HistoryOfAgents(RuleBasedStateMachine):
         self.inserted: dict[int, Any] = {}
         self.secrets: set[str] = set()
         self.opened: list[Any] = []
-        tally.runs += 1
 
     @initialize(session=session_ids, agent=agent_ids, window=windows)
     def start(self, session: str, agent: str, window: int | None) -> None:
         """Choose ids, and build an agent."""
+        self.tally.runs += 1
         self.session_id = session.replace("{}", self.token)
         self.agent_id, self.window = agent, window
         self.begin()
@@ -114,6 +114,7 @@ class HistoryOfAgents(RuleBasedStateMachine):
         for message in self.live.messages[place : place + 1]:
             if is_text(message):
                 message["content"][0]["text"] = said
+                self.log.pop(id(message), None)  # it may be saved on the way, and leave the window within one turn
 
     @rule(place=one_place, more=st.integers(1, 3))
     def delete(self, place: int, more: int) -> None:
