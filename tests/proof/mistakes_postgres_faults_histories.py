@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from doubles import Edit, Mistake
 
-ALIVE = "(s.expires_at > now()) IS NOT FALSE"
-REPOSITORY = "repository.CorrectSessionRepository"
 RECORDS = ["RandomHistories.test_records"]
 
 MISTAKES = [
