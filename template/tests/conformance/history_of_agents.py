@@ -271,5 +271,5 @@ def calls(message: Any) -> bool:
 
 
 def said_in(message: Any) -> str:
-    """Return what a message says: the SDK gives a message its tracking id later on, maybe on the way out of a window."""
+    """Return what a message says: the SDK gives it a tracking id later on, maybe on the way out of a window."""
     return repr((message["role"], message["content"]))
