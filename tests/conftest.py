@@ -28,7 +28,7 @@ def commit(folder: Path, *, tag: str | None = None) -> None:
     """Commit all that there is in a folder, which becomes a repository if it is none, and tag it."""
     git(folder, "init", "--quiet")
     git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", tag or "work")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", tag or "work")
     if tag:
         git(folder, "tag", tag)
 

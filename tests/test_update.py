@@ -2,85 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import copier
 import pytest
-from conftest import Render, commit, git
+from conftest import ROOT, Render, commit, git
+from lives import (
+    AUTHORS_FILES,
+    CI,
+    CONTESTED_EDITS,
+    DELETED_BY_AUTHOR,
+    PACKAGE,
+    Edit,
+    append,
+    conflicts,
+    evolve,
+    go_back,
+    live,
+    lost,
+    new_pin,
+    sources,
+    start,
+    update,
+)
 
-PACKAGE = "src/strands_session_cassandra"
-AUTHORS_FILES = [
-    f"{PACKAGE}/connection.py",
-    f"{PACKAGE}/repository.py",
-    "tests/conftest.py",
-    "tests/test_conformance.py",
-    "tests/test_repository.py",
-    "tests/test_ours.py",
-]
-CHANGED_LINE = '    "strands-agents>=1.58,<2",\n'
-
-
-def change(path: Path, old: str, new: str) -> None:
-    """Replace a piece of text that must be there."""
-    text = path.read_text(encoding="utf-8")
-    assert old in text, f"{path} no longer has {old!r}"
-    path.write_text(text.replace(old, new), encoding="utf-8")
-
-
-def append(path: Path, text: str) -> None:
-    """Add to the end of a file."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(text)
-
-
-def sources(template: Path, name: str) -> Path:
-    """The file that renders to a file of a repository: one of the template, or else of the starting point."""
-    common = template / "template" / name.replace("cassandra", "{== slug ==}")
-    own = template / "backends/skeleton" / name.replace(PACKAGE, "src")
-    return own if name in AUTHORS_FILES else common
-
-
-@pytest.fixture(scope="module")
-def evolved(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template with two releases; in the second, it changed or lost files of every owner."""
-    evolved = tmp_path_factory.mktemp("evolved") / "template"
-    shutil.copytree(template, evolved)
-    append(sources(evolved, f"{PACKAGE}/_executor.py"), "# mended in v2\n")
-    sources(evolved, f"{PACKAGE}/_new.py").write_text('"""New in v2."""\n')
-    change(sources(evolved, "pyproject.toml"), CHANGED_LINE, CHANGED_LINE.replace("1.58", "1.61"))
-    change(sources(evolved, "noxfile.py"), '"""Check style and formatting', '"""Check in v2 style and formatting')
-    append(sources(evolved, "README.md"), "\nNew in v2.\n")
-    # Of its own versions of the author's files it changes some, renames one and deletes the others.
-    append(sources(evolved, f"{PACKAGE}/repository.py"), "V2 = True\n")
-    append(sources(evolved, "tests/conftest.py"), "V2 = True\n")
-    conformance = sources(evolved, "tests/test_conformance.py")
-    conformance.rename(conformance.with_name("test_kit.py"))
-    conformance.with_name("test_ours.py").write_text('"""The template takes a name that the author has taken."""\n')
-    sources(evolved, "tests/test_repository.py").unlink()
-    sources(evolved, f"{PACKAGE}/connection.py").unlink()
-    commit(evolved, tag="v2.0.0")
-    return evolved
-
-
-@pytest.fixture(scope="module")
-def updated(evolved: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository that was rendered from the first release, lived, and was updated to the second."""
-    folder = tmp_path_factory.mktemp("life") / "strands-session-cassandra"
-    copier.run_copy(str(evolved), folder, {"backend": "Cassandra"}, defaults=True, quiet=True, vcs_ref="v1.0.0")
-    commit(folder)
-    for name in AUTHORS_FILES:  # of which they wrote one themselves
-        append(folder / name, "\nOURS = True\n")
-    yours = "    # The lines below are yours: the client of your datastore.\n"
-    change(folder / "pyproject.toml", yours, yours + '    "cassandra-driver>=3.29,<4",\n')
-    change(folder / "pyproject.toml", "4 - Beta", "5 - Production/Stable")
-    change(folder / "CHANGELOG.md", "## 0.1.0", "## 1.3.0\n\n- Ours.\n\n## 0.1.0")
-    change(folder / "README.md", "\n## Install\n", "\nOurs.\n\n## Install\n")
-    change(folder / f"{PACKAGE}/__init__.py", "__all__", "OURS = True\n\n__all__")
-    commit(folder)
-    copier.run_update(folder, defaults=True, overwrite=True, quiet=True)
-    return folder
+Spoil = Callable[[Path], None]
+# The newest ones; none before the first.
+RELEASES = git(ROOT, "tag", "--list", "v*", "--sort=-version:refname").split()[:3]
 
 
 def read(repository: Path, name: str) -> str:
@@ -88,44 +42,186 @@ def read(repository: Path, name: str) -> str:
     return (repository / name).read_text(encoding="utf-8")
 
 
+def run_nox(repository: Path) -> None:
+    """Run a fast part of a repository's own nox."""
+    no_environment = {"UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "VIRTUAL_ENV", "NOXSESSION", "NOXPYTHON"}
+    environment = {name: value for name, value in os.environ.items() if name not in no_environment}
+    sessions = ["lint", "types", f"tests-{sys.version_info.major}.{sys.version_info.minor}"]
+    command = [sys.executable, "-m", "nox", "-s", *sessions, "--", "-n", "0", "-m", "sessions"]
+    ran = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.fixture(scope="module")
+def evolved(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template with two releases; in the second, it changed or lost files of every owner."""
+    evolved = tmp_path_factory.mktemp("evolved") / "template"
+    shutil.copytree(template, evolved)
+    evolve(evolved)
+    commit(evolved, tag="v2.0.0")
+    return evolved
+
+
+@pytest.fixture(scope="module")
+def updated(evolved: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository that was rendered from the first release, lived, and was updated to the second."""
+    folder = start(evolved, tmp_path_factory.mktemp("life"), "v1.0.0")
+    live(folder)
+    new_pin(folder / CI, "actions/upload-artifact", 8)  # as the template does
+    commit(folder)
+    update(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def contested(evolved: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One of which the author also changed lines that the template changed, and took the name of its new file."""
+    folder = start(evolved, tmp_path_factory.mktemp("contested"), "v1.0.0")
+    live(folder, CONTESTED_EDITS)
+    new_pin(folder / CI, "actions/upload-artifact", 9)
+    append(folder / PACKAGE / "_new.py", '"""Ours, before there was another."""\n')
+    commit(folder)
+    update(folder)
+    return folder
+
+
+def test_nothing_is_lost(updated: Path) -> None:
+    """All that the author did is there, once, and not one byte of their own files differs from what they committed."""
+    assert lost(updated) == []
+
+
 def test_no_conflict_is_left(updated: Path) -> None:
     """Git knows of no conflict, and no file holds a trace of one."""
-    assert git(updated, "ls-files", "--unmerged") == ""
-    for path in updated.rglob("*"):
-        if path.is_file() and ".git" not in path.parts:
-            assert path.suffix != ".rej"
-            assert not re.search(r"^(<{7}|>{7}) ", path.read_text(encoding="utf-8"), re.MULTILINE), path
+    assert conflicts(updated) == set()
 
 
 def test_the_templates_files_are_replaced(updated: Path) -> None:
     """A file that the author left alone is the new one; new files come."""
-    assert read(updated, f"{PACKAGE}/_executor.py").endswith("# mended in v2\n")
+    assert read(updated, f"{PACKAGE}/_executor.py").endswith("\nMENDED_IN_V2 = True\n")
     assert (updated / PACKAGE / "_new.py").exists()
 
 
 def test_shared_files_are_merged(updated: Path) -> None:
-    """Both sides' changes are in the file."""
-    pyproject, readme = read(updated, "pyproject.toml"), read(updated, "README.md")
-    assert '"strands-agents>=1.61,<2"' in pyproject
-    assert "5 - Production/Stable" in pyproject
-    assert readme.endswith("\nNew in v2.\n")
-    assert "\nOurs.\n" in readme
+    """The template's changes are in the files that the author changed, too."""
+    pyproject = read(updated, "pyproject.toml")
+    for line in ("strands-agents>=1.61,<2", "typing-extensions>=4.13,<5", "zizmor>=1.20,<2", "Python :: 3.15"):
+        assert pyproject.count(line) == 1
+    assert pyproject.count('"strands-agents>=') == 1
+    assert read(updated, "README.md").endswith("\nNew in v2.\n")
     assert "in v2" in read(updated, "noxfile.py")
-    assert "- Ours." in read(updated, "CHANGELOG.md")
-    assert "OURS = True" in read(updated, f"{PACKAGE}/__init__.py")
+    assert '"""Close the manager, in v2."""' in read(updated, f"{PACKAGE}/session_manager.py")
 
 
-def test_the_authors_dependency_survives(updated: Path) -> None:
-    """The template raised a bound in the list that the author added to; both lines are there, once."""
-    assert read(updated, "pyproject.toml").count('"cassandra-driver>=3.29,<4",\n') == 1
-    assert read(updated, "pyproject.toml").count('"strands-agents>=') == 1
+def test_actions_are_pinned_anew(updated: Path) -> None:
+    """Beside the author's step, and where the author had pinned the same version already."""
+    ci = read(updated, CI)
+    assert set(re.findall(r"actions/checkout@(\S+ # \S+)", ci)) == {f"{'8' * 40} # v8.0.0"}
+    assert re.findall(r"actions/upload-artifact@(\S+ # \S+)", ci) == [f"{'8' * 40} # v8.0.0"]
 
 
 @pytest.mark.parametrize("name", AUTHORS_FILES)
 def test_the_authors_files_stay(name: str, updated: Path) -> None:
     """Whether the template changed, renamed or deleted its own: not one byte differs from what was committed."""
     assert git(updated, "status", "--porcelain", "--", name) == ""
-    assert read(updated, name).endswith("\nOURS = True\n")
+    assert read(updated, name).endswith("OURS = True\n")
+
+
+@pytest.mark.parametrize("name", DELETED_BY_AUTHOR)
+def test_what_the_author_deleted_stays_deleted(name: str, updated: Path) -> None:
+    """Whether the template changed it meanwhile or not."""
+    assert not (updated / name).exists()
+
+
+def test_its_own_nox_is_green(updated: Path) -> None:
+    """Style, types and a part of the tests of the updated repository."""
+    run_nox(updated)
+
+
+def test_what_both_changed_is_a_conflict(contested: Path) -> None:
+    """Each of these files has one conflict, with both sides in it, and no other file has any."""
+    both = {
+        CI: (f"upload-artifact@{'9' * 40}", f"upload-artifact@{'8' * 40}"),
+        "noxfile.py": ("Check ours", "Check in v2"),
+        f"{PACKAGE}/session_manager.py": ("we say", "in v2"),
+        f"{PACKAGE}/_new.py": ("Ours, before", "New in v2"),
+    }
+    assert conflicts(contested) == set(both)
+    for name, (ours, theirs) in both.items():
+        found = re.findall(r"^<{7} .*?\n(.*?)^={7}\n(.*?)^>{7} ", read(contested, name), re.DOTALL | re.MULTILINE)
+        assert len(found) == 1, name
+        assert ours in found[0][0], name
+        assert theirs in found[0][1], name
+
+
+def test_a_conflict_loses_nothing(contested: Path) -> None:
+    """What the author did is there, in the files with a conflict as well."""
+    assert lost(contested, CONTESTED_EDITS) == []
+
+
+def spoil_the_list(template: Path) -> None:
+    """Let updates see repository.py."""
+    Edit("", "    !/src/*/session_manager.py\n", "    !/src/*/session_manager.py\n    !/src/*/repository.py\n").make(
+        template / "copier.yml"
+    )
+    Edit("", '  - "!/src/*/errors.py"\n', '  - "!/src/*/errors.py"\n  - "!/src/*/repository.py"\n').make(
+        template / "copier.yml"
+    )
+
+
+def spoil_the_comments(template: Path) -> None:
+    """Let the template's dependencies and the author's stand side by side."""
+    path = sources(template, "pyproject.toml")
+    path.write_text(re.sub(r"    # The lines (above|below) are .*\n", "", path.read_text()))
+
+
+def spoil_a_name(template: Path) -> None:
+    """Rename a file that an author may have changed."""
+    path = sources(template, f"{PACKAGE}/session_manager.py")
+    path.rename(path.with_name("_manager.py"))
+
+
+def spoil_nothing(template: Path) -> None:
+    """Leave the template as it is: the tests above show that then nothing is lost or torn."""
+
+
+@pytest.mark.parametrize(
+    ("before", "later", "is_lost", "torn"),
+    [
+        pytest.param(spoil_the_list, spoil_nothing, True, {f"{PACKAGE}/repository.py"}, id="repository.py unprotected"),
+        pytest.param(spoil_nothing, spoil_a_name, True, set(), id="a file renamed"),
+        pytest.param(spoil_the_comments, spoil_nothing, False, {"pyproject.toml"}, id="no comment lines"),
+    ],
+)
+def test_a_careless_template_is_noticed(
+    before: Spoil, later: Spoil, is_lost: bool, torn: set[str], template: Path, tmp_path: Path
+) -> None:
+    """Each of these mistakes makes an update lose something or tear a file, as the tests above look for it."""
+    careless = tmp_path / "template"
+    shutil.copytree(template, careless)
+    before(careless)
+    commit(careless, tag="v1.1.0")
+    evolve(careless)
+    later(careless)
+    commit(careless, tag="v2.0.0")
+    folder = start(careless, tmp_path, "v1.1.0")
+    live(folder)
+    update(folder)
+    assert (bool(lost(folder)), conflicts(folder)) == (is_lost, torn)
+
+
+@pytest.mark.parametrize("tag", RELEASES)
+def test_from_a_release(tag: str, template: Path, tmp_path: Path) -> None:
+    """A repository of a release of this template comes to what it is now.
+
+    A conflict can be only where the author changed what the template is the owner of.
+    """
+    folder = start(go_back(template, tag, tmp_path / "template"), tmp_path, tag)
+    live(folder)
+    update(folder)
+    assert lost(folder) == []
+    assert conflicts(folder) <= {f"{PACKAGE}/session_manager.py"}
+    if tag == RELEASES[0] and not conflicts(folder):
+        run_nox(folder)
 
 
 def test_the_answers_name_the_new_release(updated: Path) -> None:
