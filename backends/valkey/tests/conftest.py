@@ -112,10 +112,6 @@ class {== class_prefix ==}Backend(Backend):
 
     def limited(self, options: dict[str, Any], connections: int) -> dict[str, Any]:
         """Say in the connection string how many connections there may be."""
-        return {**options, "connection_string": f"{options['connection_string']}?max_connections={connections}"}
-
-    def limited(self, options: dict[str, Any], connections: int) -> dict[str, Any]:
-        """Say in the connection string how many connections there may be."""
         url = urlsplit(options["connection_string"])
         query = "&".join(filter(None, (url.query, f"max_connections={connections}")))
         return {**options, "connection_string": urlunsplit(url._replace(query=query))}
