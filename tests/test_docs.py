@@ -87,8 +87,9 @@ def repository(request: pytest.FixtureRequest, render: Render) -> Path:
 
 
 def documents(repository: Path) -> dict[str, str]:
-    """Return the Markdown files at the top of a repository."""
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(repository.glob("*.md"))}
+    """Return the Markdown files at the top of a repository, and in docs/."""
+    paths = [*sorted(repository.glob("*.md")), *sorted(repository.glob("docs/*.md"))]
+    return {path.relative_to(repository).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 
 
 def anchors(text: str) -> set[str]:
@@ -106,8 +107,9 @@ def test_links_lead_somewhere(repository: Path) -> None:
             if target.startswith("http"):
                 continue
             file, _, anchor = target.partition("#")
-            assert not file or (repository / file).exists(), f"{name}: {target} is no file"
-            assert not anchor or anchor in anchors(texts[file or name]), f"{name}: {target} is no heading"
+            path = (repository / name).parent / file if file else repository / name
+            assert path.exists(), f"{name}: {target} is no file"
+            assert not anchor or anchor in anchors(path.read_text("utf-8")), f"{name}: {target} is no heading"
 
 
 def test_commands_exist(repository: Path) -> None:
@@ -122,6 +124,38 @@ def test_commands_exist(repository: Path) -> None:
             assert session in sessions + generated, f"{name}: nox has no session {session}"
         for mark in re.findall(r"pytest -m (\w+)", text):
             assert mark in marks, f"{name}: the kit has no mark {mark}"
+
+
+def cases() -> dict[str, set[str]]:
+    """Return the names of the kit's cases, by group."""
+    found: dict[str, set[str]] = {}
+    for path in (ROOT / "template/tests/conformance").glob("*.py"):
+        group = ""
+        for kind, name in re.findall(r"^(class |    (?:async )?def )(\w+)", path.read_text(encoding="utf-8"), re.M):
+            group = name if kind == "class " else group
+            if kind != "class " and name.startswith("test_"):
+                found.setdefault(group, set()).add(name)
+    return found
+
+
+@pytest.mark.parametrize("name", ["how_it_works.md", "write_a_backend.md", "choosing.md", "kit.md"])
+def test_cases_exist(name: str) -> None:
+    """A case of the kit that a document names is there, in the group that it says."""
+    text, known = (ROOT / "docs" / name).read_text(encoding="utf-8"), cases()
+    named = re.findall(r"`(\w+)\.(test_\w+)`", text)
+    assert [f"{group}.{case}" for group, case in named if case not in known.get(group, set())] == []
+
+
+def test_every_body_is_explained() -> None:
+    """docs/write_a_backend.md goes through all methods that the skeleton marks, each with the cases that prove it."""
+    text = (ROOT / "docs/write_a_backend.md").read_text(encoding="utf-8")
+    for file in ("repository.py", "storage.py"):
+        method = ""
+        for line in (ROOT / "backends/skeleton/src" / file).read_text(encoding="utf-8").splitlines():
+            if defined := re.match(r"    def (\w+)\(", line):
+                method = {"_pages": "list_sessions"}.get(defined[1], defined[1])
+            elif "TODO(backend):" in line:
+                assert re.search(rf"^\| `{method}` \| .* \| .*`\w+\.test_\w+`", text, re.M), f"{method} is not there"
 
 
 def run_readme(repository: Path, folder: Path, manager: str, before: str = "", after: str = "", *more: str) -> str:
