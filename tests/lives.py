@@ -22,6 +22,7 @@ AUTHORS_FILES = [  # the template has another version of all but the last two
     "tests/test_repository.py",
     "tests/test_ours.py",
     f"{PACKAGE}/_ours.py",
+    "examples/ours.py",  # in a folder of which the template deletes all that it had there
 ]
 DELETED_BY_AUTHOR = [f"{FORMS}/bug.yml", f"{FORMS}/idea.yml", "tests/test_faults.py"]
 OURS = "\n\nOURS = True\n"
@@ -121,7 +122,7 @@ def start(template: Path, folder: Path, ref: str) -> Path:
 def live(repository: Path, edits: Iterable[Edit] = ()) -> None:
     """Do to a repository what an author does to theirs, and commit it."""
     for name in AUTHORS_FILES:  # of which they wrote some themselves
-        append(repository / name, OURS if (repository / name).exists() else OURS.lstrip())
+        append(repository / name, OURS if (repository / name).exists() else f'"""Ours."""{OURS}')
     for name in DELETED_BY_AUTHOR:
         (repository / name).unlink()
     for edit in [*AUTHORS_EDITS, *edits]:
@@ -160,7 +161,7 @@ def sources(template: Path, name: str) -> Path:
     """The file that renders to a file of a repository: one of the template, or else of the starting point."""
     common = template / "template" / name.replace("cassandra", "{== slug ==}")
     own = template / "backends/skeleton" / name.replace(PACKAGE, "src")
-    return own if name in AUTHORS_FILES[:-1] else common
+    return own if name in AUTHORS_FILES[:-2] else common
 
 
 def evolve(template: Path) -> None:
@@ -173,6 +174,7 @@ def evolve(template: Path) -> None:
     source(f"{PACKAGE}/_new.py").write_text('"""New in v2."""\n')
     append(source("README.md"), "\nNew in v2.\n")
     append(source(f"{FORMS}/bug.yml"), "# changed in v2\n")
+    source("examples/chat.py").unlink()
     for edit in [
         Edit("pyproject.toml", '"strands-agents>=1.58,<2"', '"strands-agents>=1.61,<2"'),
         Edit("pyproject.toml", '"typing-extensions>=4.12,<5"', '"typing-extensions>=4.13,<5"'),

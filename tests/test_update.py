@@ -96,9 +96,10 @@ def test_no_conflict_is_left(updated: Path) -> None:
 
 
 def test_the_templates_files_are_replaced(updated: Path) -> None:
-    """A file that the author left alone is the new one; new files come."""
+    """A file that the author left alone is the new one; new files come, and those that the template deleted go."""
     assert read(updated, f"{PACKAGE}/_executor.py").endswith("\nMENDED_IN_V2 = True\n")
     assert (updated / PACKAGE / "_new.py").exists()
+    assert not (updated / "examples/chat.py").exists()
 
 
 def test_shared_files_are_merged(updated: Path) -> None:
