@@ -145,3 +145,14 @@ def test_report(repository: Path) -> None:
     assert [line for line in report if line.startswith("- `Content.test_dictionary_that_looks_like_bytes`: ")]
     part = run_pytest(repository, "-k", "test_nul", CASES, "--conformance-report", "report.md")
     assert "report.md is not written" in part
+
+
+def test_seed_repeats_the_run(repository: Path) -> None:
+    """One seed is for all processes of a run: it is said at its beginning, and with each failure how to repeat that."""
+    test = "@pytest.mark.parametrize('number', range(4))\ndef test_seed(trials, number):\n    assert 0\n"
+    (repository / "tests/test_ours.py").write_text(f"import pytest\n\n\n{test}")
+    for form in ([], ["--thorough"]):
+        printed = run_pytest(repository, "-v", "-n", "2", *form, "tests/test_ours.py")
+        (seed,) = re.findall(r"^trials: --trials-seed (\d+)$", printed, flags=re.M)
+        again = " ".join([*form, f"--trials-seed {seed}"])
+        assert re.findall(r"^-+ To repeat it -+\n(.*)$", printed, flags=re.M) == [again] * 4
