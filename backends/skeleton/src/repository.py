@@ -32,6 +32,7 @@ from ._sharing import SharedConnection, find_connection_string, find_timeout
 from .connection import DEFAULT_FILE, Database, parse
 from .errors import SessionConflictError, SessionNotFoundError
 
+# The stand-in's statements: each can go with the last body that uses it.
 # A version is random, and a new one with every change but an append.
 _AGENT = "SELECT record, version FROM agents WHERE session_id = ? AND agent_id = ?"
 _REPLACE_AGENT = "UPDATE agents SET version = ?, record = ifnull(?, record) WHERE session_id = ? AND agent_id = ?"
