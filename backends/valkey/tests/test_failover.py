@@ -111,8 +111,8 @@ def talking(talkers: list[Talker]) -> Iterator[None]:
             wait_for_turns(talkers, 5)
         finally:
             stop.set()
-    for talk in running:
-        talk.result()
+            for talk in running:
+                talk.result()  # why somebody fell silent comes before that somebody did
     for talker in talkers:
         wait_for(talker.turn)  # which saves what the last failure left unsaved
         talker.check()
