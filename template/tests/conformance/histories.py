@@ -11,7 +11,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from .backend import Backend
-from .cases import Cases, deletion, faults, hint, lifecycle
+from .cases import Cases, faults, hint, lifecycle
 from .compared import Stores, Tally
 from .history_of_agents import HistoryOfAgents
 from .history_of_records import HistoryOfRecords
@@ -29,7 +29,7 @@ class RandomHistories(Cases):
     """Group R, fifth part."""
 
     @faults
-    @deletion
+    @lifecycle
     @pytest.mark.parametrize("part", range(PARTS))
     @hint("The last step is where store and model differ. With --thorough more time goes into making the steps fewer.")
     def test_records(
