@@ -4,7 +4,7 @@ This file is yours.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,26 @@ def full(sql: Any, place: int) -> Iterator[Callable[[], bool]]:
 @pytest.mark.parametrize(("fault", "few", "many"), [(interrupted, 97, 1), (interrupted_for_good, 97, 3), (full, 3, 1)])
 def test_fault_within_sqlite(tmp_path: Path, trials: Trials, fault: Fault, few: int, many: int) -> None:
     """Wherever SQLite gives up, a save is stored as a whole or not at all; one that was acknowledged is, for good."""
-    path, step, runs, acknowledged, lost = str(tmp_path / "sessions.db"), trials.count(few, many), 0, 0, 0
+    try_places(tmp_path, trials, fault, trials.count(few, many), fault.__name__)
+
+
+@pytest.mark.faults
+def test_fault_that_nobody_hears_of(tmp_path: Path, trials: Trials, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A control: a save that SQLite gave up is acknowledged all the same, and found to be lost."""
+    write_log = SessionRepository.write_log
+
+    def forgiving(*args: Any) -> None:
+        with suppress(SessionUnavailableError):
+            write_log(*args)
+
+    monkeypatch.setattr(SessionRepository, "write_log", forgiving)
+    with pytest.raises(AssertionError, match="was acknowledged"):
+        try_places(tmp_path, trials, interrupted_for_good, 97, "control: no error is raised")
+
+
+def try_places(folder: Path, trials: Trials, fault: Fault, step: int, what: str) -> None:
+    """Have a fault at one place after the other, so many steps apart, and take note of what came of it."""
+    path, runs, acknowledged, lost = str(folder / "sessions.db"), 0, 0, 0
     place = trials.random().randint(1, step)
     # The first one shares its connection with the managers, the second one looks at what is stored.
     with SessionRepository(path) as shared, SessionRepository(path, timeout=7) as looking:
@@ -93,7 +112,7 @@ def test_fault_within_sqlite(tmp_path: Path, trials: Trials, fault: Fault, few: 
                 manager.close()
                 place += step
         finally:
-            trials.record(runs=runs, acknowledged=acknowledged, lost=lost, what=fault.__name__)
+            trials.record(runs=runs, acknowledged=acknowledged, lost=lost, what=what)
     assert runs > 1
 
 
@@ -127,7 +146,8 @@ def succeeds(manager: Any, live: Agent, number: int) -> bool:
 def saves_stored(looking: Any, session_id: str) -> int:
     """The number of the last save that is stored, about which no two parts of it may disagree."""
     stored = looking.list_messages(session_id, "default")
-    number: int = looking.read_agent(session_id, "default").state.get("number", 0)
+    live = looking.read_agent(session_id, "default")
+    number: int = live.state.get("number", 0) if live else 0
     assert ids(stored) == list(range(2 * number)), f"the state is that of save {number}, stored are {ids(stored)}"
     assert [text.split()[0] for text in texts(stored)[:1]] == [f"{number}"][: len(stored)], "rewritten in another save"
     return number
