@@ -53,6 +53,18 @@ A short form of the same is in every run of the tests, of this repository and of
 |---|---|---:|---:|---:|---|
 """
 
+LOAD = """\
+
+## Many agents at once
+
+The same runs, with servers that took 20 ms longer to answer: how many turns of all agents came to their end in a
+second, for how long an event loop stood still at most, and how many connections a process opened at most. They were
+counted on the wire.
+
+| What was done | Store | Agents | Turns a second | Longest stall, ms | Connections |
+|---|---|---:|---:|---:|---:|
+"""
+
 CONTROLS = """\
 
 ## Controls
@@ -150,8 +162,9 @@ def document(rows: list[dict[str, Any]], mistakes: list[dict[str, Any]], seed: i
         cores=os.cpu_count(),
         versions=", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES),
     )
-    text += table([row for row in rows if not row["what"].startswith(CONTROL)], mistakes)
-    text += CONTROLS + table([row for row in rows if row["what"].startswith(CONTROL)])
+    controls = [row for row in rows if row["what"].startswith(CONTROL)]
+    text += table([row for row in rows if row not in controls], [*controls, *mistakes])
+    text += LOAD + load(rows) + CONTROLS + table(controls)
     found = {
         (one["case"], one["store"], one["mistake"], first_line(one["reason"]))
         for one in sorted(mistakes, key=lambda one: str(one["reason"]))
@@ -160,7 +173,7 @@ def document(rows: list[dict[str, Any]], mistakes: list[dict[str, Any]], seed: i
     return text + MISTAKES + "".join(line(f"`{one[0]}`", *one[1:]) for one in sorted(once.values()))
 
 
-def table(rows: list[dict[str, Any]], mistakes: list[dict[str, Any]] | None = None) -> str:
+def table(rows: list[dict[str, Any]], controls: list[dict[str, Any]] | None = None) -> str:
     """Write a row for each behaviour and store, with what was tried in it summed up, and what its controls lost."""
 
     def key(row: dict[str, Any]) -> tuple[str, int, str]:
@@ -171,19 +184,36 @@ def table(rows: list[dict[str, Any]], mistakes: list[dict[str, Any]] | None = No
             summed = list(same)
             store = summed[0]["store"]
             counts = [f"{sum(row[name] for row in summed):,}" for name in COLUMNS]
-            controls = [] if mistakes is None else [loss(summed[0]["test"], store, mistakes)]
-            yield line(behaviour, f"{store} ({what})" if what else store, *counts, *controls)
+            lost = [] if controls is None else [loss(summed[0]["test"], store, controls)]
+            yield line(behaviour, f"{store} ({what})" if what else store, *counts, *lost)
 
     return "".join(lines())
 
 
-def loss(test: str, store: str, mistakes: list[dict[str, Any]]) -> str:
-    """Say what the controls of a method lost on a store, or on any where it has none of its own there."""
-    case = test.partition("::Test")[2].partition("[")[0].replace("::", ".")
-    all_ = [one for one in mistakes if one["case"] == case]
-    own = [one for one in all_ if one["store"] == store] or all_
-    lost = max((row["lost"] for one in own for row in one["trials"]), default=0)
-    return f"{f'{lost:,} lost, ' if lost else ''}{len({one['mistake'] for one in own})} found"
+def loss(test: str, store: str, controls: list[dict[str, Any]]) -> str:
+    """Say what the controls of a method lost on a store, or on any where it has none of its own there.
+
+    Those of a case of the kit are mistakes that name it, those of another test are trials in the same file.
+    """
+    file, _, name = test.partition("::")
+    case = name.removeprefix("Test").partition("[")[0].replace("::", ".") if "::" in name else None
+    mistakes = [one for one in controls if case and one.get("case") == case]
+    mistakes = [one for one in mistakes if one["store"] == store] or mistakes
+    trials = [one for one in controls if not case and one["store"] == store and one.get("test", "").startswith(file)]
+    lost = max((row["lost"] for row in [*trials, *(row for one in mistakes for row in one["trials"])]), default=0)
+    count = len({one["mistake"] for one in mistakes} | {one["what"] for one in trials})
+    return f"{f'{lost:,} lost, ' if lost else ''}{count} found" if count else "none"
+
+
+def load(rows: list[dict[str, Any]]) -> str:
+    """Write a row for each run under load."""
+    lines = []
+    for row in sorted(rows, key=lambda row: row["behaviour"]):
+        if "stall" in row:
+            connections = f"{max(most) if isinstance(most := row['connections'], list) and most else most or ''}"
+            figures = f"{row['runs']}", f"{row['turns_per_second']:.0f}", f"{1000 * row['stall']:.0f}", connections
+            lines.append(line(row["behaviour"], row["store"], *figures))
+    return "".join(lines)
 
 
 def line(*cells: str) -> str:
