@@ -106,6 +106,8 @@ def main() -> None:
         failed += ["the controls"] if status else []
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}. docs/reliability.md is not written: see above.")
+    if uncontrolled := sorted({row["behaviour"] for row in rows if loss(row, [*rows, *mistakes]) is None}):
+        raise SystemExit(f"without a control, which shows that they find what is lost: {uncontrolled}")
     DOCUMENT.write_text(document(rows, mistakes, seed, time.monotonic() - start), encoding="utf-8", newline="\n")
     print(f"\nWritten: {DOCUMENT.relative_to(ROOT)}. Next: look at what changed in it, and commit it.")
 
@@ -184,25 +186,26 @@ def table(rows: list[dict[str, Any]], controls: list[dict[str, Any]] | None = No
             summed = list(same)
             store = summed[0]["store"]
             counts = [f"{sum(row[name] for row in summed):,}" for name in COLUMNS]
-            lost = [] if controls is None else [loss(summed[0]["test"], store, controls)]
+            lost = [] if controls is None else [loss(summed[0], controls) or "none"]
             yield line(behaviour, f"{store} ({what})" if what else store, *counts, *lost)
 
     return "".join(lines())
 
 
-def loss(test: str, store: str, controls: list[dict[str, Any]]) -> str:
+def loss(row: dict[str, Any], controls: list[dict[str, Any]]) -> str | None:
     """Say what the controls of a method lost on a store, or on any where it has none of its own there.
 
     Those of a case of the kit are mistakes that name it, those of another test are trials in the same file.
     """
-    file, _, name = test.partition("::")
+    file, _, name = row["test"].partition("::")
     case = name.removeprefix("Test").partition("[")[0].replace("::", ".") if "::" in name else None
     mistakes = [one for one in controls if case and one.get("case") == case]
-    mistakes = [one for one in mistakes if one["store"] == store] or mistakes
-    trials = [one for one in controls if not case and one["store"] == store and one.get("test", "").startswith(file)]
-    lost = max((row["lost"] for row in [*trials, *(row for one in mistakes for row in one["trials"])]), default=0)
-    count = len({one["mistake"] for one in mistakes} | {one["what"] for one in trials})
-    return f"{f'{lost:,} lost, ' if lost else ''}{count} found" if count else "none"
+    mistakes = [one for one in mistakes if one["store"] == row["store"]] or mistakes
+    servers = [one for one in controls if not case and one.get("what", "").startswith(CONTROL)]
+    servers = [one for one in servers if one["store"] == row["store"] and one["test"].startswith(file)]
+    lost = max((one["lost"] for one in [*servers, *(trial for one in mistakes for trial in one["trials"])]), default=0)
+    count = len({one["mistake"] for one in mistakes} | {one["what"] for one in servers})
+    return f"{f'{lost:,} lost, ' if lost else ''}{count} found" if count else None
 
 
 def load(rows: list[dict[str, Any]]) -> str:

@@ -144,7 +144,8 @@ WHERE session_id = %(session_id)s AND {ALIVE} ORDER BY agent_id"""
 
 CREATE_MESSAGE = f"""
 WITH written AS (
-  SELECT 1 FROM {{schema}}.agents JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}
+  SELECT 1 FROM {{schema}}.agents a JOIN {{schema}}.sessions s USING (session_id) WHERE {_AGENT} AND {ALIVE}
+  FOR NO KEY UPDATE OF a
 ), added AS (
   {_INSERT_MESSAGE} ON CONFLICT DO NOTHING RETURNING message_id
 ), counted AS (

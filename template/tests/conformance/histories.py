@@ -31,7 +31,7 @@ class RandomHistories(Cases):
     @faults
     @lifecycle
     @pytest.mark.parametrize("part", range(PARTS))
-    @hint("The last step is where store and model differ. With --thorough more time goes into making the steps fewer.")
+    @hint("The last step is where store and model differ. Hypothesis says minutes, and gives up after seconds here.")
     def test_records(
         self, backend: Backend, trials: Trials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
     ) -> None:

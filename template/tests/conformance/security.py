@@ -48,8 +48,10 @@ class Security(Cases):
         """R61: neither an error with all that led to it, its traceback, a log line nor a repr shows the password."""
         caplog.set_level(logging.DEBUG)
         options, shown = backend.unreachable(), []
-        mangled = [f"nosuch+{options['connection_string']}", f"{options['connection_string']}?colour=blue"]
-        for attempt in (options, *({**options, "connection_string": one} for one in mangled if "://" in one)):
+        string = options.get("connection_string", "")
+        is_url, is_list = "://" in string, "password=" in string  # a file's path has no password to show
+        mangled = [f"nosuch+{string}", f"{string}?colour=blue"] if is_url else [f"{string} colour=blue"] * is_list
+        for attempt in (options, *({**options, "connection_string": one} for one in mangled)):
             for use in uses(backend, session_id, shown):
                 with pytest.raises((ValueError, SessionException, StorageError)) as raised:
                     use(attempt)
