@@ -19,7 +19,7 @@ MISTAKES = [
             Edit(
                 f"{REPOSITORY}.delete_session",
                 '"DELETE FROM sessions WHERE session_id = ?", (session_id,)',
-                "\"DELETE FROM sessions WHERE session_id = '\" + session_id + \"'\"",
+                '"DELETE FROM sessions WHERE session_id = \'" + session_id + "\'"',
             )
         ],
     ),
