@@ -115,10 +115,9 @@ def test_links_lead_somewhere(repository: Path) -> None:
 def test_commands_exist(repository: Path) -> None:
     """A session of nox, and a mark of the kit, that a document says to run is there."""
     sessions = re.findall(r"^def (\w+)\(session", (repository / "noxfile.py").read_text(encoding="utf-8"), re.M)
-    kit = [
-        (ROOT / "template/tests/conformance" / name).read_text(encoding="utf-8") for name in ("cases.py", "plugin.py")
-    ]
-    marks = re.findall(r'^    "(\w+)": ', "".join(kit), flags=re.M)
+    kit = ROOT / "template/tests/conformance"
+    files = [(kit / name).read_text(encoding="utf-8") for name in ("cases.py", "plugin.py")]
+    marks = re.findall(r'^    "(\w+)": ', "".join(files), flags=re.M)
     # This repository's README also speaks of the sessions of those that it generates.
     generated = re.findall(r"^def (\w+)\(session", (ROOT / "template/noxfile.py").read_text(encoding="utf-8"), re.M)
     for name, text in documents(repository).items():
