@@ -144,7 +144,7 @@ MISTAKES = [
         "the driver's own error is raised where a scan fails",
         ["Outages.test_store_goes_down", "Outages.test_unreachable"],
         "not a SessionUnavailableError",
-        [Edit(f"{SERVER}.scan", "with _errors(name):", "if True:")],
+        [Edit(f"{SERVER}.scan", "with _errors(name):\n            page", "if True:\n            page")],
     ),
     Mistake(
         "an error does not say which session",
@@ -206,7 +206,7 @@ MISTAKES = [
             Edit("scripts.SAVE", "if not known[1] then return 'absent' end", ""),
             Edit("scripts.SAVE", "if known[1] ~= '1' then return 'format' end", ""),
             Edit("scripts.SAVE", "if (stored or '') ~= version then return stored and 'stale' or 'absent' end", ""),
-            Edit("scripts.SAVE", "if next < first then return 'behind ' .. next end", ""),
+            Edit("scripts.SAVE", "if next < first then return 'behind ' .. string.format('%.0f', next) end", ""),
         ],
     ),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from doubles import Edit, Mistake
 
-WINDOW = "for i = (skip or 0) + 1, #ids do"
+WINDOW = "fetch(existing(0, next - 1), skip)"
 
 MISTAKES = [
     # INSERT and REPLACE
@@ -120,7 +120,7 @@ MISTAKES = [
         "a save does not look whether the store has all earlier messages",
         ["Batches.test_store_that_fell_back"],
         "DID NOT RAISE",
-        [Edit("scripts.SAVE", "if next < first then return 'behind ' .. next end", "")],
+        [Edit("scripts.SAVE", "if next < first then return 'behind ' .. string.format('%.0f', next) end", "")],
     ),
     Mistake(
         "a save replaces messages that are not there",
@@ -169,7 +169,7 @@ MISTAKES = [
         "a restore leaves out none of the oldest messages",
         ["Interoperability.test_stock_manager_and_window"],
         "agent['messages']",
-        [Edit("scripts.RESTORE", WINDOW, "for i = 1, #ids do")],
+        [Edit("scripts.RESTORE", WINDOW, "fetch(existing(0, next - 1), 0)")],
     ),
     Mistake(
         "a restore fetches all messages by one command",
