@@ -67,6 +67,9 @@ def test_distributions_hold_what_they_should(render: Render) -> None:
         "Project-URL: Repository, https://github.com/ada-example/strands-session-my-store-2",
     ):
         assert line in metadata.splitlines()
+    links = re.findall(r"\]\(([^)]+)\)", metadata.replace("\n", " "))
+    assert len(links) > 10
+    assert [link for link in links if not link.startswith("https://")] == []  # PyPI has no files beside the README
     with tarfile.open(sdist) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
     assert {"pyproject.toml", "README.md", "LICENSE", "tests/conftest.py", "examples/chat.py"} <= inside

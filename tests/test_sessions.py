@@ -72,7 +72,7 @@ def test_todo_lists_the_bodies_to_replace(repository: Path) -> None:
     for file, line, task in listed:
         assert task in (repository / file).read_text(encoding="utf-8").splitlines()[int(line) - 1]
         assert task.endswith(".")
-    assert f"{len(listed)} bodies left to replace." in result.stdout
+    assert f"Bodies left to replace: {len(listed)}." in result.stdout
     assert re.search(r"^SECURITY\.md:\d+: what your datastore keeps", result.stdout, re.M)
 
 
