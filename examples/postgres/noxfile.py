@@ -194,8 +194,8 @@ def extras(session: nox.Session) -> None:
 def todo(session: nox.Session) -> None:
     """List the bodies and the texts that are still the template's: you replace them."""
     bodies, texts = todos("backend"), todos("text")
-    print(*bodies, f"{len(bodies)} bodies left to replace." if bodies else "Every body is yours.", sep="\n")
-    print(*texts, f"{len(texts)} texts left to rewrite." if texts else "Every text is yours.", sep="\n")
+    print(*bodies, f"Bodies left to replace: {len(bodies)}." if bodies else "Every body is yours.", sep="\n")
+    print(*texts, f"Texts left to rewrite: {len(texts)}." if texts else "Every text is yours.", sep="\n")
 
 
 @nox.session(python=False)

@@ -39,10 +39,10 @@ class Store:
         self.server.restart()
 
     def dump(self) -> bytes:
-        """All messages."""
-        with psycopg.connect(self.server.url) as connection:
-            rows = connection.execute("SELECT messages::text FROM strands_sessions.messages").fetchall()
-        return "".join(text for (text,) in rows).encode()
+        """All agents and messages."""
+        query = "SELECT a::text FROM agents a UNION ALL SELECT m::text FROM messages m"
+        with psycopg.connect(self.server.url, options="-c search_path=strands_sessions") as connection:
+            return "".join(text for (text,) in connection.execute(query)).encode()
 
 
 NewStore = Callable[..., Store]

@@ -111,8 +111,8 @@ def talking(talkers: list[Talker]) -> Iterator[None]:
             wait_for_turns(talkers, 5)
         finally:
             stop.set()
-    for talk in running:
-        talk.result()
+            for talk in running:
+                talk.result()  # why somebody fell silent comes before that somebody did
     for talker in talkers:
         wait_for(talker.turn)  # which saves what the last failure left unsaved
         talker.check()
@@ -221,7 +221,7 @@ def test_sentinel_under_load(new_server: NewServer, trials: Trials) -> None:
     trials.record(runs=runs, **summed(talkers))
 
 
-def test_replica_that_is_behind(nodes: list[Server], new_client: Callable[[], Any]) -> None:
+def test_replica_that_is_behind(nodes: list[Server], new_client: Callable[[], Any], trials: Trials) -> None:
     """A replica that lacks the last turn takes over: the agent that knows it is refused, and a new one goes on."""
     client = new_client()
     talker = Talker("behind", client)
@@ -238,6 +238,7 @@ def test_replica_that_is_behind(nodes: list[Server], new_client: Callable[[], An
     wait_for(lambda: talker.turn() or any(isinstance(error, SessionConflictError) for error in talker.errors))
     assert talker.lost == 0, "who is refused has to be told before"
     wait_for(talker.turn)
+    trials.record(runs=1, **summed([talker]), what="control: a replica that is cut off")
     assert (talker.lost, texts_of(talker.live)[:2]) == (1, ["turn 0", "answer 1"])
     talker.check()
     primary.restart()

@@ -19,9 +19,9 @@ from .errors import SessionCorruptError
 # What may need the text column. A closer look tells: somebody may just write about NaN.
 _SUSPECT = re.compile(r"\\u0000|\\ud[89a-f]|NaN|Infinity")
 _MESSAGE_COLUMNS = (
-    "ids",
-    "messages",
-    "messages_raw",
+    "message_id",
+    "message",
+    "message_raw",
     "redacted",
     "redacted_raw",
     "created_at",
@@ -125,24 +125,31 @@ def agent_from_columns(row: tuple[Any, ...], session_id: str, agent_id: str) -> 
     return decode_agent(text, session_id, agent_id)
 
 
-def message_columns(messages: list[SessionMessage], session_id: str, agent_id: str) -> dict[str, list[Any]]:
-    """Return messages as the parameters of a statement: an array for each column. The ids are checked.
+def message_columns(message: SessionMessage, session_id: str, agent_id: str) -> dict[str, Any]:
+    """Return a message record as the parameters of a statement. Its id is checked.
+
+    Raises:
+        ValueError: If the id is malformed.
+        SessionException: If the message cannot be stored as JSON.
+    """
+    name = check_ids(session_id=session_id, agent_id=agent_id, message_id=message.message_id)
+    redacted = message.redact_message
+    # Of a redacted message only the replacement is kept.
+    content = to_columns(cast("dict[str, Any]", message.message if redacted is None else redacted), name)
+    values: list[Any] = [message.message_id, *content, *((None, None) if redacted is None else content)]
+    values += [*time_to_columns(message.created_at), *time_to_columns(message.updated_at)]
+    return dict(zip(_MESSAGE_COLUMNS, values, strict=True))
+
+
+def messages_columns(messages: list[SessionMessage], session_id: str, agent_id: str) -> dict[str, list[Any]]:
+    """Return several messages as the parameters of a statement: an array for each column.
 
     Raises:
         ValueError: If an id is malformed.
         SessionException: If a message cannot be stored as JSON.
     """
-    columns: dict[str, list[Any]] = {column: [] for column in _MESSAGE_COLUMNS}
-    for message in messages:
-        name = check_ids(session_id=session_id, agent_id=agent_id, message_id=message.message_id)
-        redacted = message.redact_message
-        # Of a redacted message only the replacement is kept.
-        content = to_columns(cast("dict[str, Any]", message.message if redacted is None else redacted), name)
-        values: list[Any] = [message.message_id, *content, *((None, None) if redacted is None else content)]
-        values += [*time_to_columns(message.created_at), *time_to_columns(message.updated_at)]
-        for column, value in zip(columns.values(), values, strict=True):
-            column.append(value)
-    return columns
+    columns = [message_columns(message, session_id, agent_id) for message in messages]
+    return {name: [one[name] for one in columns] for name in _MESSAGE_COLUMNS}
 
 
 def messages_from_columns(rows: list[tuple[Any, ...]], session_id: str, agent_id: str) -> list[SessionMessage]:

@@ -19,6 +19,7 @@ from .documents import (
     agent_columns,
     agent_from_columns,
     message_columns,
+    messages_columns,
     messages_from_columns,
     session_columns,
     session_from_columns,
@@ -178,7 +179,7 @@ class PostgresSessionRepository(LogRepository):
             SessionNotFoundError: If there is no such agent.
         """
         name = check_ids(session_id=session_id, agent_id=agent_id, message_id=session_message.message_id)
-        columns = message_columns([session_message], session_id, agent_id)
+        columns = message_columns(session_message, session_id, agent_id)
         ids = {"session_id": session_id, "agent_id": agent_id, "ttl": self._ttl}
         ((found, added),) = self._tables.fetch(name, statements.CREATE_MESSAGE, {**ids, **columns})
         if not found:
@@ -203,7 +204,7 @@ class PostgresSessionRepository(LogRepository):
         """
         name = check_ids(session_id=session_id, agent_id=agent_id, message_id=session_message.message_id)
         ids = {"session_id": session_id, "agent_id": agent_id, "new_version": uuid4().hex}
-        columns = message_columns([session_message], session_id, agent_id)
+        columns = message_columns(session_message, session_id, agent_id)
         self._tables.write(name, statements.UPDATE_MESSAGE, {"ttl": self._ttl, **ids, **columns})
 
     def list_messages(
@@ -314,8 +315,12 @@ class PostgresSessionRepository(LogRepository):
         values: dict[str, Any] = {"session_id": batch.session_id, "agent_id": batch.agent_id, "ttl": self._ttl}
         values |= {"version": batch.version, "new_version": batch.new_version, "next_id": batch.next_id}
         values["after"] = batch.create[-1].message_id + 1 if batch.create else batch.next_id
-        values |= message_columns(batch.create, *key)
-        values |= {f"r_{column}": array for column, array in message_columns(batch.update, *key).items()}
+        if len(batch.create) == 1:
+            values |= message_columns(batch.create[0], *key)
+        else:
+            values |= messages_columns(batch.create, *key)
+        if batch.update:
+            values |= {f"r_{name}": array for name, array in messages_columns(batch.update, *key).items()}
         values |= {} if batch.agent is None else agent_columns(batch.agent, name)
         statement = statements.save(batch, expires=self._ttl is not None)
         try:

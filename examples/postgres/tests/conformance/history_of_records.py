@@ -18,10 +18,12 @@ from .multi_agents import Orchestrator
 from .package import Batch
 from .records import EARLY, agent, create, message, session
 
-one_session = st.sampled_from([0, 0, 0, 0, 0, 0, 0, 1, 1, 2])
-one_agent = st.sampled_from([0, 0, 0, 0, 0, 1])
+one_session = st.sampled_from([0, 0, 0, 0, 0, 0, 0, 0, 1, 2])
+one_agent = st.sampled_from([0, 0, 0, 0, 0, 0, 1])
 one_writer = st.sampled_from([0, 1])
-one_id = st.integers(0, 4)
+one_id = st.sampled_from([0, 1, 1, 3, 3, 2, 4])
+gaps = st.sampled_from([0, 0, 0, 0, 1, 8, -1, -2, -3])
+mostly = st.sampled_from([True, True, True, False])
 
 
 def layout(runs: list[tuple[int, int]], more: int, is_reversed: bool) -> dict[str, Any]:
@@ -34,7 +36,8 @@ def layout(runs: list[tuple[int, int]], more: int, is_reversed: bool) -> dict[st
     return {"layout": entries[::-1] if is_reversed else entries, "next": end + more}
 
 
-layouts = st.none() | st.builds(layout, st.lists(st.tuples(one_id, one_id), max_size=2), one_id, st.booleans())
+lengths = st.integers(0, 3)
+layouts = st.none() | st.builds(layout, st.lists(st.tuples(lengths, lengths), max_size=2), lengths, st.booleans())
 
 
 class HistoryOfRecords(ComparedHistory):
@@ -43,7 +46,7 @@ class HistoryOfRecords(ComparedHistory):
     def __init__(self, stores: Stores, tally: Tally) -> None:
         """Start with nothing stored."""
         super().__init__(stores, tally)
-        self.last_message: tuple[str, str, SessionMessage] | None = None
+        self.last_message: tuple[str, str, SessionMessage] = "", "", message(0)
         self.last_batches: tuple[Batch, Batch] | None = None
         self.seen: dict[tuple[str, str], tuple[str | None, str | None, int]] = {}
         self.secrets: set[str] = set()
@@ -54,38 +57,48 @@ class HistoryOfRecords(ComparedHistory):
     )
     def start(self, sessions: list[str], agents: list[str]) -> None:
         """Choose ids, and store something, so that most steps meet something."""
+        self.tally.runs += 1
         self.sessions = [template.replace("{}", self.token) for template in sessions]
         self.agents = agents
-        first = [message(message_id) for message_id in (0, 1, 3)]
-        for repository in (self.model, self.stores.writers[0]):
-            create(repository, self.sessions[0], *first, agent_id=agents[0])
-            create(repository, self.sessions[0], *first, agent_id=agents[1])
-            create(repository, self.sessions[1], *first, agent_id=agents[0])
-        self.last_message = self.sessions[0], agents[0], first[-1]
-        self.check(self.sessions[0])
+        for number in range(2):
+            self.fill(number)
+
+    def fill(self, number: int) -> None:
+        """Store something in a session, as if somebody went on with it who has read it."""
+        session_id = self.sessions[number]
+        for agent_id in self.agents[: 1 if number else 2]:
+            for repository in (self.model, self.stores.writers[0]):
+                create(repository, session_id, *map(message, (0, 1, 3)), agent_id=agent_id)
+            self.last_message = session_id, agent_id, message(3)
+        if self.backend.multi_agent:
+            self.put_multi_agent(number, 0, 0, False, {"filled": uuid.uuid4().hex})
+        if self.backend.atomic_batch:
+            self.see((session_id, self.agents[0]), 0)
+        self.check(session_id)
 
     # -- Sessions and agents
 
-    @rule(s=one_session, by=one_writer, at=times)
+    @rule(s=st.sampled_from([2, 2, 1, 0]), by=one_writer, at=times)
     def create_session(self, s: int, by: int, at: str) -> None:
         """Create a session, unless it is there."""
         self.write(by, "create_session", session(self.sessions[s], created_at=at))
 
-    @rule(s=one_session, a=one_agent, by=one_writer, create=st.booleans(), at=times, state=documents, kept=layouts)
-    def put_agent(self, s: int, a: int, by: int, create: bool, at: str, state: Any, kept: Any) -> None:
+    @rule(s=one_session, a=one_agent, by=one_writer, update=mostly, at=times, state=documents, kept=layouts)
+    def put_agent(self, s: int, a: int, by: int, update: bool, at: str, state: Any, kept: Any) -> None:
         """Create or replace an agent, whatever a restore of it needs."""
         record = self.new_agent(a, at, state, kept)
-        self.write(by, "create_agent" if create else "update_agent", self.sessions[s], record)
+        self.write(by, "update_agent" if update else "create_agent", self.sessions[s], record)
 
-    @rule(s=one_session, by=one_writer)
-    def delete_session(self, s: int, by: int) -> None:
-        """Delete a session, if it is there."""
-        self.write(by, "delete_session", self.sessions[s])
+    @rule(s=one_session, by=one_writer, again=mostly)
+    def delete_session(self, s: int, by: int, again: bool) -> None:
+        """Delete a session, if it is there; mostly begin it anew."""
+        if self.write(by, "delete_session", self.sessions[s]) and again:
+            self.fill(s)
 
     @precondition(lambda self: self.backend.ttl)
-    @rule(s=one_session)
-    def expire(self, s: int) -> None:
-        """Let a session expire, if it is there."""
+    @rule(s=one_session, again=mostly)
+    def expire(self, s: int, again: bool) -> None:
+        """Let a session expire, if it is there; mostly begin it anew."""
         session_id = self.sessions[s]
         if self.model.read_session(session_id) is None:
             return
@@ -97,29 +110,21 @@ class HistoryOfRecords(ComparedHistory):
             time.sleep(0.005)
         close(repository)
         self.model.expire(session_id)
+        self.touched.add(session_id)
         self.check(session_id)
+        if again:
+            self.fill(s)
 
     # -- Messages
 
-    @rule(s=one_session, a=one_agent, by=one_writer, gap=st.sampled_from([0, 0, 0, 1, 8]), body=bodies, at=times)
-    def append(self, s: int, a: int, by: int, gap: int, body: Any, at: str) -> None:
-        """Append a message, sometimes behind a gap."""
+    @rule(s=one_session, a=one_agent, by=one_writer, gap=gaps, body=bodies, at=times)
+    def create_message(self, s: int, a: int, by: int, gap: int, body: Any, at: str) -> None:
+        """Append a message, sometimes behind a gap, or under an id that may be taken."""
         place = self.sessions[s], self.agents[a]
         last = self.model.read_log(*place)
-        record = SessionMessage(body, (last[2] if last else 0) + gap, None, at, at)
+        record = SessionMessage(body, max((last[2] if last else 0) + gap, 0), None, at, at)
         if self.write(by, "create_message", *place, record):
             self.last_message = (*place, record)
-
-    @rule(s=one_session, a=one_agent, by=one_writer, message_id=one_id, body=bodies)
-    def create_anywhere(self, s: int, a: int, by: int, message_id: int, body: Any) -> None:
-        """Create a message under an id that may be taken."""
-        self.write(by, "create_message", self.sessions[s], self.agents[a], SessionMessage(body, message_id))
-
-    @rule(by=one_writer)
-    def append_again(self, by: int) -> None:
-        """Repeat the last append, as after a lost reply, by whichever writer, whatever happened since."""
-        if self.last_message:
-            self.write(by, "create_message", *self.last_message)
 
     @rule(s=one_session, a=one_agent, by=one_writer, message_id=one_id, body=bodies, at=times)
     def update_message(self, s: int, a: int, by: int, message_id: int, body: Any, at: str) -> None:
@@ -144,25 +149,16 @@ class HistoryOfRecords(ComparedHistory):
     # -- The batch
 
     @precondition(lambda self: self.backend.atomic_batch)
-    @rule(s=one_session, a=one_agent, by=one_writer)
-    def read_log(self, s: int, a: int, by: int) -> None:
-        """Read what a restore needs, as a manager does that writes later on: `write_log`."""
-        place = self.sessions[s], self.agents[a]
-        self.check_log(self.stores.writers[by], *place)
-        stored, expected = self.stores.writers[by].read_log(*place), self.model.read_log(*place)
-        next_id = expected[2] if expected else 0
-        self.seen[place] = (stored and stored.version, self.model.version(*place), next_id)
-
-    @precondition(lambda self: self.backend.atomic_batch)
     @rule(
         s=one_session,
         a=one_agent,
         by=one_writer,
-        fresh=st.booleans(),
+        fresh=mostly,
         create=st.lists(bodies, max_size=2),
         update=st.dictionaries(one_id, bodies, max_size=2),
         head=st.none() | st.tuples(documents, layouts),
-        shift=st.sampled_from([0, 0, 0, 0, -1, 1]),
+        meanwhile=st.sampled_from([None, None, None, "create_message", "update_message", "update_agent"]),
+        shift=st.sampled_from([0, 0, 0, 0, 0, 0, -1, 1]),
         at=times,
     )
     def write_log(
@@ -174,14 +170,19 @@ class HistoryOfRecords(ComparedHistory):
         create: list[Any],
         update: dict[int, Any],
         head: Any,
+        meanwhile: str | None,
         shift: int,
         at: str,
     ) -> None:
-        """Save as a manager does that read or wrote the agent just now, a while ago, or never."""
+        """Save as a manager does that read or wrote the agent just now, a while ago, or never, and maybe is late."""
         place = self.sessions[s], self.agents[a]
         if fresh:
-            self.read_log(s, a, by)
+            self.see(place, by)
         version, known, next_id = self.seen.get(place, (None, None, 0))
+        if meanwhile == "update_agent":
+            self.write(1 - by, meanwhile, place[0], self.new_agent(a, at, {}, None))
+        elif meanwhile:
+            self.write(1 - by, meanwhile, *place, message(next_id if meanwhile == "create_message" else 0, "meanwhile"))
         next_id = max(next_id + shift, 0) if version else 0
         stored = self.model.read_agent(*place)
         new = [SessionMessage(body, message_id, None, at, at) for message_id, body in enumerate(create, next_id)]
@@ -201,71 +202,62 @@ class HistoryOfRecords(ComparedHistory):
             self.seen[place] = (actual.new_version, expected.new_version, next_id + len(new))
             self.last_batches = actual, expected
 
-    @precondition(lambda self: self.backend.atomic_batch)
-    @rule(by=one_writer)
-    def write_log_again(self, by: int) -> None:
-        """Repeat the last save, as after a lost reply, by whichever writer, whatever happened since."""
-        if self.last_batches:
+    @rule(by=one_writer, batch=st.booleans())
+    def write_again(self, by: int, batch: bool) -> None:
+        """Repeat the last save or append, as after a lost reply, by whichever writer, whatever happened since."""
+        if batch and self.last_batches:
             self.write_batch(by, *self.last_batches)
+        else:
+            self.write(by, "create_message", *self.last_message)
 
     # -- Graphs, listings
 
     @precondition(lambda self: self.backend.multi_agent)
-    @rule(s=one_session, a=one_agent, by=one_writer, create=st.booleans(), state=documents)
-    def put_multi_agent(self, s: int, a: int, by: int, create: bool, state: Any) -> None:
+    @rule(s=one_session, a=one_agent, by=one_writer, update=st.booleans(), state=documents)
+    def put_multi_agent(self, s: int, a: int, by: int, update: bool, state: Any) -> None:
         """Create or replace the state of a graph."""
         graph = Orchestrator(self.agents[a])
         graph.state = state
-        self.write(by, "create_multi_agent" if create else "update_multi_agent", self.sessions[s], graph)
+        self.write(by, "update_multi_agent" if update else "create_multi_agent", self.sessions[s], graph)
 
     @precondition(lambda self: self.backend.list_sessions)
-    @rule(s=one_session, by=one_writer, length=st.integers(0, 6))
-    def list_sessions(self, s: int, by: int, length: int) -> None:
+    @rule(s=one_session, by=one_writer, length=st.integers(0, 6), page_size=st.integers(1, 3))
+    def list_sessions(self, s: int, by: int, length: int, page_size: int) -> None:
         """List by a prefix of an id, at least up to where it is this history's own."""
         session_id = self.sessions[s]
         prefix = session_id[: session_id.index(self.token) + len(self.token) + length]
-        listed = sorted(self.stores.writers[by].list_sessions(prefix), key=lambda one: one.session_id)
+        listed = sorted(
+            self.stores.writers[by].list_sessions(prefix, page_size=page_size), key=lambda one: one.session_id
+        )
         self.compare(listed, self.model.list_sessions(prefix), f"list_sessions({prefix!r})")
 
     # -- What goes wrong
 
-    @rule(s=one_session, a=one_agent, by=one_writer, bad=malformed_ids)
-    def malformed(self, s: int, a: int, by: int, bad: Any) -> None:
-        """Use a malformed id."""
-        repository, other = self.stores.writers[by], (self.sessions[s], self.agents[a])
+    @rule(s=one_session, a=one_agent, by=one_writer, message_id=one_id, bad=malformed_ids, what=unstorable)
+    def refuse(self, s: int, a: int, by: int, message_id: int, bad: Any, what: Any) -> None:
+        """Use a malformed id, and write what no JSON can express, where there is something and where there is not."""
+        repository, place = self.stores.writers[by], (self.sessions[s], self.agents[a])
         bad = bad.replace("{}", self.token) if isinstance(bad, str) else bad
         for call in (
-            lambda: repository.create_session(session(bad)),
-            lambda: repository.create_agent(other[0], agent(bad)),
-            lambda: repository.create_message(bad, other[1], message(0)),
-            lambda: repository.update_message(other[0], bad, message(0)),
+            lambda: repository.create_agent(place[0], agent(bad)),
+            lambda: repository.create_message(bad, place[1], message(0)),
             lambda: repository.delete_session(bad),
         ):
             error = outcome(call)
             assert isinstance(error, ValueError), f"{bad!r} is no ValueError, but {error!r}"
-        self.check(other[0])
-
-    @rule(s=one_session, a=one_agent, by=one_writer, message_id=one_id, what=unstorable)
-    def unstorable(self, s: int, a: int, by: int, message_id: int, what: Any) -> None:
-        """Write something that no JSON can express, where there is something, and where there is not."""
-        place, content = (self.sessions[s], self.agents[a]), {"toolUse": {"toolUseId": "1", "name": "t", "input": what}}
+        content = {"toolUse": {"toolUseId": "1", "name": "t", "input": what}}
         self.write(by, "create_message", *place, message(message_id, content))
         self.write(by, "update_message", *place, message(message_id, content))
-        self.write(by, "create_agent", place[0], agent(place[1], state={"what": what}))
         self.write(by, "update_agent", place[0], agent(place[1], state={"what": what}))
 
-    @rule(by=one_writer)
-    def reopen(self, by: int) -> None:
-        """Go on with a new connection."""
-        self.stores.reopen(by)
-
-    @precondition(lambda self: self.stores.wire)
-    @rule(reply=st.booleans())
-    def cut(self, reply: bool) -> None:
-        """Cut the connections: now, or in place of the reply to a write."""
-        assert self.stores.wire
-        self.loses_reply, self.stores.is_cut = reply, True
-        if not reply:
+    @rule(by=one_writer, cut=st.sampled_from([None, "now", "reply"]))
+    def reconnect(self, by: int, cut: str | None) -> None:
+        """Go on with a new connection, or cut those there are: now, or in place of the reply to a write."""
+        if cut is None or self.stores.wire is None:
+            self.stores.reopen(by)
+            return
+        self.loses_reply, self.stores.is_cut = cut == "reply", True
+        if cut == "now":
             self.stores.wire.cut()
 
     # -- The end
@@ -282,6 +274,13 @@ class HistoryOfRecords(ComparedHistory):
                     self.stores.reader.delete_session(session_id)
 
     # -- What is written
+
+    def see(self, place: tuple[str, str], by: int) -> None:
+        """Read what a restore needs, as a manager does that writes later on: `write_log`."""
+        self.check_log(self.stores.writers[by], *place)
+        stored, expected = self.stores.writers[by].read_log(*place), self.model.read_log(*place)
+        next_id = expected[2] if expected else 0
+        self.seen[place] = (stored and stored.version, self.model.version(*place), next_id)
 
     def new_agent(self, a: int, at: str, state: Any, kept: Any) -> Any:
         """An agent with a layout as a manager writes it, or with the SDK's own rule."""

@@ -236,13 +236,15 @@ def run_crews(
         kill: How it is killed.
         what: What is tried, for the table.
     """
-    crews = []
-    for number, count in enumerate(rounds):
-        crews.append(crew := Crew(store, f"crew-{uuid.uuid4().hex}", folder / str(number), trials.random(number)))
-        for _ in range(count):
-            kill(crew)
-        crew.end()
-    lost, wrong = [one for crew in crews for one in crew.lost], [one for crew in crews for one in crew.wrong]
-    outcome = Outcome(sum(crew.kills for crew in crews), sum(crew.acknowledged for crew in crews), lost, wrong)
-    trials.record(runs=outcome.kills, acknowledged=outcome.acknowledged, lost=len(lost), what=what)
+    crews: list[Crew] = []
+    try:
+        for number, count in enumerate(rounds):
+            crews.append(crew := Crew(store, f"crew-{uuid.uuid4().hex}", folder / str(number), trials.random(number)))
+            for _ in range(count):
+                kill(crew)
+            crew.end()
+    finally:
+        lost, wrong = [one for crew in crews for one in crew.lost], [one for crew in crews for one in crew.wrong]
+        outcome = Outcome(sum(crew.kills for crew in crews), sum(crew.acknowledged for crew in crews), lost, wrong)
+        trials.record(runs=outcome.kills, acknowledged=outcome.acknowledged, lost=len(lost), what=what)
     return outcome

@@ -15,7 +15,7 @@ from strands.types.exceptions import SessionException, StorageError
 
 from . import cases, multi_agents, package
 from .backend import PASSWORD, Backend
-from .cases import Cases, deletion, faults, hint, lifecycle, messages, requires
+from .cases import Cases, deletion, faults, hint, lifecycle, requires
 from .concurrency import in_threads
 from .faults import use_single_methods
 from .hostile import COMMANDS, LAYOUTS, NOT_OBJECTS, PARTS, REFUSED
@@ -48,8 +48,10 @@ class Security(Cases):
         """R61: neither an error with all that led to it, its traceback, a log line nor a repr shows the password."""
         caplog.set_level(logging.DEBUG)
         options, shown = backend.unreachable(), []
-        mangled = [f"nosuch+{options['connection_string']}", f"{options['connection_string']}?colour=blue"]
-        for attempt in (options, *({**options, "connection_string": one} for one in mangled if "://" in one)):
+        string = options.get("connection_string", "")
+        is_url, is_list = "://" in string, "password=" in string  # a file's path has no password to show
+        mangled = [f"nosuch+{string}", f"{string}?colour=blue"] if is_url else [f"{string} colour=blue"] * is_list
+        for attempt in (options, *({**options, "connection_string": one} for one in mangled)):
             for use in uses(backend, session_id, shown):
                 with pytest.raises((ValueError, SessionException, StorageError)) as raised:
                     use(attempt)
@@ -59,7 +61,7 @@ class Security(Cases):
         assert not leaks, f"the password is shown: {leaks[0][:500]}"
 
     @faults
-    @deletion
+    @cases.multi_agents
     @hint("Pass ids as parameters of a statement, an argument of a script, a value: never as a part of its text.")
     def test_commands_as_ids(self, backend: Backend, repository: Any, reopen: Reopen, session_id: str) -> None:
         """R62: ids that are commands are read back as they are, listed and deleted, and harm no other session."""
@@ -80,7 +82,7 @@ class Security(Cases):
                 assert repository.read_session(f"{session_id}{command}") is None
 
     @faults
-    @deletion
+    @cases.multi_agents
     @hint("`_records.check_ids` comes before anything is sent, in every method, for every id.")
     def test_refused_ids(self, backend: Backend, repository: Any, reopen: Reopen, session_id: str) -> None:
         """R62: an id with a line of a protocol, NUL, a path or half a character is a ValueError, and does nothing."""
@@ -110,7 +112,7 @@ class Security(Cases):
         assert asyncio.run(new_storage().read("canary")) == b"alive"
 
     @faults
-    @messages
+    @cases.multi_agents
     @pytest.mark.parametrize("text", NOT_OBJECTS)
     @hint("Check what the parser returns: JSON is more than objects. `_records.decode_messages` does.")
     def test_record_of_another_type(
@@ -168,7 +170,7 @@ class Security(Cases):
             assert_same_record(reopen().read_message(session_id, AGENT_ID, 1), message(1, role="assistant"))
 
     @faults
-    @messages
+    @cases.multi_agents
     @hint(
         "One large record must not hold up the others: no lock, and no thread of the store's, for as long as it lasts."
     )

@@ -6,6 +6,7 @@ The cases that ask for the fixture `trials` are marked `faults`. They try a litt
 
 import json
 import random
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,11 +66,27 @@ class TrialsReport:
         self._config = config
         self._rows: list[dict[str, Any]] = []
         if config.option.trials_seed is None:
-            config.option.trials_seed = random.SystemRandom().randrange(2**32)  # handed to xdist's processes from here
+            handed = getattr(config, "workerinput", {})  # where this is a process of xdist's
+            config.option.trials_seed = handed.get("trials_seed", random.SystemRandom().randrange(2**32))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Hand the seed to a process of xdist's, which gets nothing else but what is on the command line."""
+        node.workerinput["trials_seed"] = self._config.option.trials_seed
 
     def pytest_report_header(self) -> str:
         """Say which seed repeats the run."""
         return f"trials: --trials-seed {self._config.option.trials_seed}"
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, item: Any) -> Generator[None, Any, Any]:
+        """Say how to repeat a test that failed, also one that is not of the kit."""
+        report = yield
+        if report.failed and "trials" in getattr(item, "fixturenames", ()):
+            options = self._config.option
+            form = ["--thorough"] if options.thorough else []
+            report.sections.append(("To repeat it", " ".join([*form, f"--trials-seed {options.trials_seed}"])))
+        return report
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Take the rows of a test that ended."""

@@ -114,22 +114,30 @@ _MESSAGES = """
 local message = ARGV[2] .. ':message:'
 local function field(id) return message .. string.format('%.0f', id) end
 
--- The ids of the records from first to last. One look at each id, unless there are gaps wider than the hash is long.
-local function existing(first, last)
+-- The ids from first to last: all, or where gaps may be wider than the hash is long those of records; and which of both.
+local function between(first, last)
   local ids = {}
   last = math.min(last, 9007199254740991) -- beyond it a number plus 1 is the same number: a loop would never end
-  if last - first > 2 * redis.call('HLEN', KEYS[1]) then
+  local sparse = last - first > 2 * redis.call('HLEN', KEYS[1])
+  if sparse then
     for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
       local id = string.sub(name, 1, #message) == message and tonumber(string.sub(name, #message + 1))
       if id and id >= first and id <= last then ids[#ids + 1] = id end
     end
     table.sort(ids)
   else
-    for id = first, last do
-      if redis.call('HEXISTS', KEYS[1], field(id)) == 1 then ids[#ids + 1] = id end
-    end
+    for id = first, last do ids[#ids + 1] = id end
   end
-  return ids
+  return ids, sparse
+end
+
+local function existing(first, last)
+  local found, ids, sparse = {}, between(first, last)
+  if sparse then return ids end
+  for _, id in ipairs(ids) do
+    if redis.call('HEXISTS', KEYS[1], field(id)) == 1 then found[#found + 1] = id end
+  end
+  return found
 end
 """
 
@@ -148,21 +156,24 @@ if not (answer[2] and window and next and next >= 0 and next <= 9007199254740992
   return 'damaged'
 end
 
-local function fetch(ids)
-  for start = 1, #ids, 1000 do
+local function fetch(ids, after)
+  for start = after + 1, #ids, 1000 do
     local fields = {}
     for i = start, math.min(#ids, start + 999) do fields[#fields + 1] = field(ids[i]) end
-    for _, text in ipairs(redis.call('HMGET', KEYS[1], unpack(fields))) do answer[#answer + 1] = text end
+    for i, text in ipairs(redis.call('HMGET', KEYS[1], unpack(fields))) do
+      if text then
+        answer[#answer + 1] = text
+        named[#named + 1] = string.sub(fields[i], #message + 1)
+      end
+    end
   end
 end
 
 local skip = tonumber(string.match(window, '^%+(%d+)$'))
-for first, last in string.gmatch(skip and '0-' or window, '(%d+)-(%d*)') do
-  local ids = existing(tonumber(first), tonumber(last) or next - 1)
-  for i = (skip or 0) + 1, #ids do named[#named + 1] = ids[i] end
+if skip then fetch(existing(0, next - 1), skip) end
+for first, last in string.gmatch(skip and '' or window, '(%d+)-(%d*)') do
+  fetch(between(tonumber(first), tonumber(last) or next - 1), 0)
 end
-fetch(named)
-for i, id in ipairs(named) do named[i] = string.format('%.0f', id) end
 answer[4] = table.concat(named, ',')
 keep_alive()
 return answer

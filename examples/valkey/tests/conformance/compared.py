@@ -88,7 +88,6 @@ class ComparedHistory(RuleBasedStateMachine):
         self.agents: list[str] = []
         self.touched: set[str] = set()
         self.loses_reply = False
-        tally.runs += 1
 
     def write(self, by: int, method: str, *arguments: Any) -> bool:
         """Do it to the model and to the store, and return whether it was done."""

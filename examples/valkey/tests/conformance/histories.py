@@ -11,7 +11,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from .backend import Backend
-from .cases import Cases, deletion, faults, hint, lifecycle
+from .cases import Cases, faults, hint, lifecycle
 from .compared import Stores, Tally
 from .history_of_agents import HistoryOfAgents
 from .history_of_records import HistoryOfRecords
@@ -21,7 +21,7 @@ PARTS = 5
 """Into how many parts the thorough form is split, so that xdist spreads them."""
 AT_ONCE = 50
 """How many histories Hypothesis remembers, so that it does not repeat one: with more it gets slow."""
-PATIENCE = 3, 30
+PATIENCE = 2, 30
 """Seconds for making the steps of a failure fewer, in short and in full: they are printed as they are by then."""
 
 
@@ -29,9 +29,9 @@ class RandomHistories(Cases):
     """Group R, fifth part."""
 
     @faults
-    @deletion
+    @lifecycle
     @pytest.mark.parametrize("part", range(PARTS))
-    @hint("The last step is where store and model differ. With --thorough more time goes into making the steps fewer.")
+    @hint("The last step is where store and model differ. Hypothesis says minutes, and gives up after seconds here.")
     def test_records(
         self, backend: Backend, trials: Trials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
     ) -> None:

@@ -90,8 +90,6 @@ def pytest_runtest_makereport(item: Any) -> Generator[None, Any, Any]:
             ("What failed", case),
             *(("What to look at", mark.args[0]) for mark in item.iter_markers("hint")),
         ]
-        if "trials" in item.fixturenames:
-            report.sections.append(("To repeat it", f"--trials-seed {item.config.option.trials_seed}"))
     return report
 
 
