@@ -137,5 +137,6 @@ def test_the_documented_command_works(template: Path, tmp_path: Path) -> None:
     command += [str(template), str(folder)]
     result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    for line in (f"cd {folder}", "git init -b main && git add . && git commit", "uvx nox", "check on PyPI that the name"):
+    first = "git init -b main && git add . && git commit"
+    for line in (f"cd {folder}", first, "uvx nox", "check on PyPI that the name"):
         assert line in result.stderr
