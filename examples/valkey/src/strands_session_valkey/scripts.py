@@ -114,7 +114,7 @@ _MESSAGES = """
 local message = ARGV[2] .. ':message:'
 local function field(id) return message .. string.format('%.0f', id) end
 
--- The ids from first to last: all, or where gaps may be wider than the hash is long those of records; and which of both.
+-- The ids from first to last: all, or those of records where gaps may be wider than the hash is long; which of both.
 local function between(first, last)
   local ids = {}
   last = math.min(last, 9007199254740991) -- beyond it a number plus 1 is the same number: a loop would never end
