@@ -167,6 +167,7 @@ def test_notes_are_the_entry(finished: Path) -> None:
     assert "CHANGELOG.md says nothing of 0.3.0" in result.stdout
 
 
+@pytest.mark.proof
 def test_tests_run_on_the_wheel(repository: Path) -> None:
     """With TEST_DIST it is the wheel that is tested, whatever the files say; without a wheel there, it is an error."""
     python = f"tests-{sys.version_info.major}.{sys.version_info.minor}"

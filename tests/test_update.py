@@ -133,6 +133,7 @@ def test_what_the_author_deleted_stays_deleted(name: str, updated: Path) -> None
     assert not (updated / name).exists()
 
 
+@pytest.mark.proof
 def test_its_own_nox_is_green(updated: Path) -> None:
     """Style, types and a part of the tests of the updated repository."""
     run_nox(updated)
@@ -185,6 +186,7 @@ def spoil_nothing(template: Path) -> None:
     """Leave the template as it is: the tests above show that then nothing is lost or torn."""
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("before", "later", "is_lost", "torn"),
     [
