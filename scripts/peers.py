@@ -204,7 +204,7 @@ def environment(folder: Path, *requirements: str) -> str:
     options = {"check": True, "capture_output": True, "text": True}
     if not python.exists():
         subprocess.run([*uv, "venv", "--python", sys.executable, str(folder)], **options)  # type: ignore[call-overload]
-    install = [*uv, "pip", "install", "--python", str(python), "pytest", *requirements]
+    install = [*uv, "pip", "install", "--python", str(python), "hypothesis", "pytest", *requirements]
     subprocess.run(install, **options)  # type: ignore[call-overload]
     return str(python)
 

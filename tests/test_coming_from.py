@@ -175,11 +175,12 @@ engine.dispose()
 
 
 def install(folder: Path, *packages: str) -> Path:
-    """Make an environment with packages, and with pytest, which the kit's model comes with. Return its Python."""
+    """Make an environment with packages, and with what the kit imports. Return its Python."""
     environment = folder / "venv"
     python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, str(environment)], check=True)
-    subprocess.run(["uv", "pip", "install", "--quiet", "--python", str(python), "pytest", *packages], check=True)
+    install = ["uv", "pip", "install", "--quiet", "--python", str(python)]
+    subprocess.run([*install, "hypothesis", "pytest", *packages], check=True)
     return python
 
 

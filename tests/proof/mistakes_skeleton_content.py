@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from doubles import Edit, Mistake
 
+VALUES = "values = dict(record if isinstance(record, dict) else vars(record))\n"
+TRY = f"try:\n        {VALUES}"
 REPOSITORY = "repository.CorrectSessionRepository"
 ENCODED = "text.encode()"  # where the text of a record is complete
 REDACTED = 'values["message"] = record.redact_message'
@@ -146,7 +148,7 @@ MISTAKES = [
         "blocks of an unknown kind are dropped",
         ["Content.test_other_blocks"],
         "has 0 items, not 4",
-        [Edit("_records.encode", "try:\n", UNKNOWN_BLOCKS)],
+        [Edit("_records.encode", TRY, f"{VALUES}    " + UNKNOWN_BLOCKS)],
     ),
     Mistake(
         "metadata is dropped",
@@ -155,8 +157,8 @@ MISTAKES = [
         [
             Edit(
                 "_records.encode",
-                "try:\n",
-                "if 'message' in values:\n"
+                TRY,
+                f"{VALUES}    " + "if 'message' in values:\n"
                 "        values['message'] = {k: values['message'][k] for k in ('role', 'content')}\n    try:\n",
             )
         ],
@@ -266,8 +268,8 @@ MISTAKES = [
         [
             Edit(
                 "_records.encode",
-                "try:\n",
-                "if '_internal_state' in values:\n        values['_internal_state'] = {}\n    try:\n",
+                TRY,
+                f"{VALUES}    " + "if '_internal_state' in values:\n        values['_internal_state'] = {}\n    try:\n",
             )
         ],
     ),
@@ -302,8 +304,8 @@ MISTAKES = [
         [
             Edit(
                 "_log._load",
-                "raise SessionCorruptError",
-                "raise\n        raise SessionCorruptError",
+                'raise SessionCorruptError(f"{name} | the stored state of the agent',
+                'raise\n        raise SessionCorruptError(f"{name} | the stored state of the agent',
             )
         ],
     ),

@@ -73,12 +73,6 @@ MISTAKES = [
         [Edit(f"{REPOSITORY}.update_agent", "(uuid4().hex, text, *key)", "(row[1], text, *key)")],
     ),
     Mistake(
-        "a save is taken for one that is repeated as soon as its first id is taken",
-        RECORDS,
-        "write_log in session",
-        [Edit("repository._is_written", "elif found != create or batch.new_version", "elif batch.new_version")],
-    ),
-    Mistake(
         "an offset is taken for an id, which is the same until there is a gap",
         RECORDS,
         "list_messages",

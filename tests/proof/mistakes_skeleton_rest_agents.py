@@ -119,7 +119,7 @@ MISTAKES = [
     Mistake(
         "a run of messages goes on over a gap",
         ["ExactRestore.test_arbitrary_edits"],
-        "after ",
+        "is missing, or is in it twice",
         [Edit("_layout.describe", "last[1] == message_id - 1", "last[1] < message_id")],
     ),
     Mistake(

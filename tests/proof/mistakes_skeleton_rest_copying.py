@@ -154,7 +154,7 @@ MISTAKES = [
     Mistake(
         "an empty state of a source is copied as None",
         ["Copying.test_records_of_another_shape"],
-        "'NoneType' object has no attribute 'get'",
+        "a part of the stored agent is of a wrong type",
         [Edit("_copy._plain", "record._internal_state or {}", "record._internal_state")],
     ),
     Mistake(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from doubles import Edit, Mistake
 
+VALUES = "values = dict(record if isinstance(record, dict) else vars(record))\n"
+TRY = f"try:\n        {VALUES}"
 REPOSITORY = "repository.CorrectSessionRepository"
 TOOL_USE = """if "message" in values:
         known = ("toolUseId", "name", "input")
@@ -73,7 +75,7 @@ MISTAKES = [
         "a call of a tool is stored by the fields that are known",
         ["Content.test_tool_use_and_result"],
         "reasoningSignature",
-        [Edit("_records.encode", "try:\n", TOOL_USE)],
+        [Edit("_records.encode", TRY, f"{VALUES}    " + TOOL_USE)],
     ),
     Mistake(
         "a message without a block is not listed",
@@ -167,8 +169,8 @@ MISTAKES = [
         [
             Edit(
                 "_layout.read",
-                'not isinstance(kept.get("next"), int)',
-                'not isinstance(kept.get("next"), int) or "written_by" not in kept',
+                "is_prompt = ",
+                'is_prompt = "written_by" in kept and ',
             ),
             Edit("_log.AgentLog._agent_record", '"next": head.next_id,', '"next": head.next_id, "written_by": "1.1",'),
         ],

@@ -100,7 +100,13 @@ MISTAKES = [
         "the batch is not atomic: what was written before the refusal stays",
         ["Batches.test_all_or_nothing"],
         "==",
-        [Edit("connection.Database._transaction", "ROLLBACK", "COMMIT")],
+        [
+            Edit(
+                "connection.Database._transaction",
+                'self._sql.execute("ROLLBACK")\n            raise',
+                'self._sql.execute("COMMIT")\n            raise',
+            )
+        ],
     ),
     Mistake(
         "a batch that replaces a message that is gone passes",
@@ -220,8 +226,8 @@ MISTAKES = [
             ),
             Edit(
                 "_layout.assemble",
-                "if message_id not in records:",
-                "if message_id not in records:\n                continue",
+                "if record is None:",
+                "if record is None:\n                continue",
             ),
         ],
     ),
@@ -232,8 +238,8 @@ MISTAKES = [
         [
             Edit(
                 "_layout.assemble",
-                "if message_id not in records:",
-                "if message_id not in records:\n                continue",
+                "if record is None:",
+                "if record is None:\n                continue",
             )
         ],
     ),
@@ -241,7 +247,7 @@ MISTAKES = [
         "a layout of a later version is read as if it were this one's",
         ["Failures.test_other_layout"],
         "DID NOT RAISE",
-        [Edit("_layout.read", 'kept.get("format") != FORMAT', "False")],
+        [Edit("_layout.read", "type(found) is not int or found != FORMAT", "False")],
     ),
     Mistake(
         "what JSON cannot express is stored as its repr",
