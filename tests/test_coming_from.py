@@ -54,7 +54,7 @@ def check(source, session_id, manager):
     repository = manager.session_repository
     assert_same(times(repository, session_id), times(source, session_id))
     assert "4711" in str([record.message for record in source.list_messages(session_id, "assistant")])
-    assert "4711" not in str(repository.list_messages(session_id, "assistant"))
+    assert "4711" not in str([m.to_message()["content"] for m in repository.list_messages(session_id, "assistant")])
     restored = scripted_agent(manager, agent_id="assistant", tools=[look])
     assert len(restored.messages) == 6
     assert_same(ordered(restored.messages), ordered(live[session_id].messages))
