@@ -59,7 +59,7 @@ RAN: dict[str, str] = {}  # Python: how the tests of a generated repository ende
 @nox.session(python=False)
 def plan(session: nox.Session) -> None:
     """Says what is going to happen."""
-    session.log("A few minutes on two cores, once packages are in the cache:")
+    session.log("About ten minutes on two cores, once packages are in the cache:")
     session.log("lint      this repository's own code, texts and workflows")
     session.log("tests     the template: every combination rendered, odd names, wheel, updates, the kit on broken code")
     session.log(f"examples  examples/ is what the template renders, and passes its own tests on Python {NEWEST}")
@@ -91,7 +91,7 @@ def proof(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Tries in full what can go wrong, and writes docs/reliability.md; `-- --trials-seed N` repeats a run."""
     session.install(*nox.project.dependency_groups(PROJECT, "test"))
-    session.log("About ten minutes on two cores: faults on the wire, kills, crowds, load, random histories, controls.")
+    session.log("A quarter of an hour and more on two cores: faults on the wire, kills, crowds, load, random histories, controls.")
     session.run("python", "scripts/reliability.py", *session.posargs)
 
 
