@@ -35,7 +35,7 @@ def look() -> str:
 
 
 def write(source, session_id):
-    script = [["Let me look.", Call("look")], "It was seen.", "The secret is 4711."]
+    script = [["Let me look.", Call("look")], "It was seen.", "The secret is xyzzy."]
     agent = live[session_id] = scripted_agent(source, *script, agent_id="assistant", tools=[look])
     agent([{"text": "Look at this."}, {"image": {"format": "png", "source": {"bytes": BYTES}}}])
     agent.state.set("plan", {"a": "é", "z": [1, 1.5, None]})
@@ -53,8 +53,8 @@ def move(times=2):
 def check(source, session_id, manager):
     repository = manager.session_repository
     assert_same(times(repository, session_id), times(source, session_id))
-    assert "4711" in str([record.message for record in source.list_messages(session_id, "assistant")])
-    assert "4711" not in str([m.to_message()["content"] for m in repository.list_messages(session_id, "assistant")])
+    assert "xyzzy" in str([record.message for record in source.list_messages(session_id, "assistant")])
+    assert "xyzzy" not in str([m.to_message()["content"] for m in repository.list_messages(session_id, "assistant")])
     restored = scripted_agent(manager, agent_id="assistant", tools=[look])
     assert len(restored.messages) == 6
     assert_same(ordered(restored.messages), ordered(live[session_id].messages))
