@@ -183,10 +183,10 @@ MISTAKES = [
         "agent['",
         [
             Edit(
-                "_batch.LogRepository.write_log", "SessionUnavailableError):\n        raise", "OSError):\n        raise"
+                "_log_repository.LogRepository.write_log", "SessionUnavailableError):\n        raise", "OSError):\n        raise"
             ),
             Edit(
-                "_batch.LogRepository.write_log",
+                "_log_repository.LogRepository.write_log",
                 'raise SessionUnavailableError(f"{name} | a save was written in part: {error}") from error',
                 "return",
             ),

@@ -287,8 +287,8 @@ MISTAKES = [
         [
             Edit(
                 "_executor.Writer.run_async",
-                "if started:\n            await waiting",
-                "if started:\n            loop = self.__dict__.setdefault('loop', asyncio.get_running_loop())\n"
+                "if job is not None:\n            await waiting",
+                "if job is not None:\n            loop = self.__dict__.setdefault('loop', asyncio.get_running_loop())\n"
                 "            await loop.run_in_executor(None, flight.result)",
             )
         ],
@@ -297,7 +297,7 @@ MISTAKES = [
         "a write beside the event loop loses the context variables of its caller",
         ["Asynchrony.test_context_variables"],
         "'none'",
-        [Edit("_executor._submit", "contextvars.copy_context().run, job", "job")],
+        [Edit("_executor._submit", "contextvars.copy_context().run, ", "")],
     ),
     Mistake(
         "a repository that was closed goes on working",

@@ -12,7 +12,8 @@ from strands.types.session import Session, SessionAgent, SessionMessage
 
 from . import schema as schemas
 from . import statements
-from ._batch import Batch, LogRepository, StoredLog
+from ._batch import Batch, StoredLog
+from ._log_repository import LogRepository
 from ._records import check_count, check_ids, check_prefix, decode, encode
 from .connection import Engine, Server
 from .documents import (

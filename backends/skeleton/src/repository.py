@@ -15,8 +15,9 @@ from uuid import uuid4
 from strands.multiagent import MultiAgentBase
 from strands.types.session import Session, SessionAgent, SessionMessage
 
-from ._batch import Batch, LogRepository, StoredLog
+from ._batch import Batch, StoredLog
 from ._layout import wanted
+from ._log_repository import LogRepository
 from ._records import (
     check_count,
     check_ids,

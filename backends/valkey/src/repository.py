@@ -28,8 +28,9 @@ from strands.multiagent import MultiAgentBase
 from strands.types.session import Session, SessionAgent, SessionMessage
 
 from . import scripts
-from ._batch import Batch, LogRepository, StoredLog
+from ._batch import Batch, StoredLog
 from ._layout import LAST_ID, wanted
+from ._log_repository import LogRepository
 from ._records import (
     check_count,
     check_ids,

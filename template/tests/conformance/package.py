@@ -10,7 +10,8 @@ from strands_session_{== slug ==} import (
     SessionUnavailableError,
     copy_session,
 )
-from strands_session_{== slug ==}._batch import Batch, LogRepository
+from strands_session_{== slug ==}._batch import Batch
+from strands_session_{== slug ==}._log_repository import LogRepository
 
 SessionManager = package.{== class_prefix ==}SessionManager
 SessionRepository = package.{== class_prefix ==}SessionRepository
