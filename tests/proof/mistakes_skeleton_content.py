@@ -277,7 +277,7 @@ MISTAKES = [
         "a record with a field of a newer SDK cannot be read",
         ["State.test_session_of_a_newer_sdk", "State.test_records_of_a_newer_sdk"],
         "unexpected keyword argument",
-        [Edit("_records._build", " if field in _FIELDS[kind]", "")],
+        [Edit("_records.build", " if field in _FIELDS[kind]", "")],
     ),
     Mistake(
         "state is compared by its version, without a look at whose version it is",

@@ -134,7 +134,7 @@ MISTAKES = [
         "datetime",
         [
             Edit(
-                "_records._build",
+                "_records.build",
                 "    try:",
                 "    import datetime\n"
                 "    known['created_at'] = datetime.datetime.fromisoformat(known['created_at'])\n"

@@ -144,13 +144,13 @@ MISTAKES = [
         "nobody is warned of contents that are kept in memory",
         ["ExactRestore.test_volatile_stash"],
         "'volatile' in ",
-        [Edit("session_manager._warn_of_volatile_stash", "if context_manager is not None", "if False")],
+        [Edit("_hooks._warn_of_volatile_stash", "if context_manager is not None", "if False")],
     ),
     Mistake(
         "everybody is warned of contents that are kept in memory, also those who keep them in a store",
         ["ExactRestore.test_volatile_stash"],
         "'storage' not in ",
-        [Edit("session_manager._warn_of_volatile_stash", " and not context_manager.stash_is_durable", "")],
+        [Edit("_hooks._warn_of_volatile_stash", " and not context_manager.stash_is_durable", "")],
     ),
     Mistake(
         "messages are stored at the end of a turn only",

@@ -120,7 +120,7 @@ MISTAKES = [
         "the save at the end of a turn comes before the other hooks",
         ["ExactRestore.test_rewritten_later"],
         "hunter2-hunter2",
-        [Edit(f"{MANAGER}.register_hooks", ", order=HookOrder.SDK_LAST", "")],
+        [Edit("_hooks.SessionHooks.register_hooks", ", order=HookOrder.SDK_LAST", "")],
     ),
     Mistake(
         "a message that takes the place of another one, with its tracking id, is stored beside it",
@@ -132,13 +132,13 @@ MISTAKES = [
         "a placeholder that is replaced is stored at the end only",
         ["EveryAgent.test_placeholder_is_replaced_at_once"],
         "agent['messages']",
-        [Edit(f"{MANAGER}.register_hooks", "(MessageUpdatedEvent, *turn_ends)", "turn_ends")],
+        [Edit("_hooks.SessionHooks.register_hooks", "(MessageUpdatedEvent, *turn_ends)", "turn_ends")],
     ),
     Mistake(
         "the end of a voice conversation is not saved",
         ["EveryAgent.test_bidirectional_agent"],
         "agent['state']",
-        [Edit(f"{MANAGER}.register_hooks", "BidiAgentStopEvent, BidiBeforeConnectionRestartEvent", "")],
+        [Edit("_hooks.SessionHooks.register_hooks", "BidiAgentStopEvent, BidiBeforeConnectionRestartEvent", "")],
     ),
     # All else that makes an agent.
     Mistake(
@@ -243,6 +243,6 @@ MISTAKES = [
         "the state of a graph is stored at its end only",
         ["MultiAgents.test_killed_graph"],
         "[1, 1, 1] == [0, 1, 1]",
-        [Edit(f"{MANAGER}.register_hooks", "registry.add_callback(AfterNodeCallEvent, self._on_node)", "pass")],
+        [Edit("_hooks.SessionHooks.register_hooks", "registry.add_callback(AfterNodeCallEvent, self._on_node)", "pass")],
     ),
 ]

@@ -22,7 +22,7 @@ class LogWriter(Protocol):
     """What takes the batches."""
 
     def write_log(self, batch: Batch, /) -> None:
-        """Write all of a batch, or raise a `SessionException`: of those, `SessionUnavailableError` if it may be stored."""
+        """Write all of a batch, or raise a `SessionException`; `SessionUnavailableError` says that it may be stored."""
 
 
 class AgentSaver:
