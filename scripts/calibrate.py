@@ -18,12 +18,13 @@ LEFT_OUT = {
     "the batch of a save, its faults, and calls that are watched": [
         "Batches",
         "Healing",
+        "HealingOfRecords",
         "Asynchrony.test_context_variables",
         "Survival.test_after_a_conflict",
         "Survival.test_cancelled_turn",
         "Survival.test_lost_reply_then_redaction",
-        "Turns.test_restored_agent_is_not_written",
-        "Turns.test_unchanged_agent_is_not_written",
+        "TurnsOfRecords.test_restored_agent_is_not_written",
+        "TurnsOfRecords.test_unchanged_agent_is_not_written",
     ],
     "the layout of a conversation, kept in the agent record": [
         "Failures.test_first_layout",
@@ -33,10 +34,10 @@ LEFT_OUT = {
     "the package's manager and the SDK's in turns, and copies between them": ["Copying", "Interoperability"],
     "a manager's methods without ids, and `auto_create`": [
         "Concurrency.test_processes_on_an_empty_store",
-        "Turns.test_inspection",
-        "Turns.test_missing_session",
+        "TurnsOfRecords.test_inspection",
+        "TurnsOfRecords.test_missing_session",
     ],
-    "`close()`": ["Asynchrony.test_closed_manager", "Asynchrony.test_closed_repository"],
+    "`close()`": ["Asynchrony.test_closed_manager", "AsynchronyOfRecords.test_closed_repository"],
     "a server, and the wire to it": ["Cost", "Load", "Outages", "Security.test_password_is_not_shown"],
     "the unified Storage of the same package": ["Snapshots", "UnifiedStorage"],
     "what is tried at random, and expects of a manager what the package's own promises": [
@@ -46,7 +47,7 @@ LEFT_OUT = {
         "RandomHistories",
     ],
     "races for a new session, which the SDK's manager wins or loses by chance: it looks first and creates then": [
-        "Concurrency.test_processes_start_at_once",
+        "Survival.test_processes_start_at_once",
         "Concurrency.test_session_is_created_once",
     ],
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -30,6 +31,10 @@ for group in Cases.__subclasses__():
             del CASES[group][name]  # else the kit objects
     globals()[f"Test{{group.__name__}}"] = type(f"Test{{group.__name__}}", (group,), {{}})
 """
+TAG = re.compile(
+    r"{%% (?:if starting_point (?:== \"lifecycle\"|(?P<records>!= \"lifecycle\"))|(?P<other>else)|(?P<end>endif)) %%}"
+)
+"""The branches of the kit, which are not nested."""
 PATIENCE = 900
 """Seconds that a run may take. A repository that hangs is one that fails."""
 
@@ -72,6 +77,17 @@ class Run:
     output: str
 
 
+def for_records(text: str) -> str:
+    """Return a module of the kit as it is for a record store: without what is only for the lifecycle skeleton."""
+    kept, is_kept = [], True
+    for line in text.splitlines(keepends=True):
+        if tag := TAG.match(line):
+            is_kept = tag["records"] is not None or (tag["other"] is not None and not is_kept) or tag["end"] is not None
+        elif is_kept:
+            kept.append(line)
+    return "".join(kept)
+
+
 def run(
     python: str, package: Path, backend: Path, *beside: Path, left_out: Iterable[str] = (), only: Iterable[str] = ()
 ) -> Run:
@@ -88,6 +104,8 @@ def run(
     with tempfile.TemporaryDirectory(prefix="kit-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary).resolve()
         shutil.copytree(KIT, folder / "conformance", ignore=shutil.ignore_patterns("__pycache__"))
+        for module in (folder / "conformance").glob("*.py"):
+            module.write_text(for_records(module.read_text(encoding="utf-8")), encoding="utf-8")
         shutil.copyfile(package, folder / "conformance/package.py")
         shutil.copyfile(backend, folder / "conftest.py")
         for module in (ROOT / "scripts/kit_outcomes.py", *beside):

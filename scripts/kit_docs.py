@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kit import for_records
 from render import render
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,7 +100,7 @@ def groups() -> list[Group]:
     """The groups of the kit, in the order of their letters."""
     found = []
     for path in KIT.glob("*.py"):
-        module = ast.parse(re.sub("{==.+?==}", "Correct", path.read_text(encoding="utf-8")))
+        module = ast.parse(re.sub("{==.+?==}", "Correct", for_records(path.read_text(encoding="utf-8"))))
         for part in module.body:
             if isinstance(part, ast.ClassDef) and [getattr(base, "id", "") for base in part.bases] == ["Cases"]:
                 cases = {

@@ -32,7 +32,7 @@ MISTAKES = [
     ),
     Mistake(
         "a session is deleted with all whose ids begin like its own",
-        ["Survival.test_deletion_reaches_no_further", "Identifiers.test_deletion_among_similar_sessions"],
+        ["SurvivalOfRecords.test_deletion_reaches_no_further", "Identifiers.test_deletion_among_similar_sessions"],
         "does not exist",
         [
             Edit(
@@ -142,7 +142,7 @@ MISTAKES = [
     ),
     Mistake(
         "an update replaces all messages of the agent",
-        ["Redaction.test_earlier_message"],
+        ["RedactionOfRecords.test_earlier_message"],
         "[redacted]",
         [Edit("statements.UPDATE_MESSAGE", " AND message_id = %(message_id)s", "")],
     ),
@@ -154,7 +154,7 @@ MISTAKES = [
     ),
     Mistake(
         "an update replaces the message, and not what stands for it when it is redacted",
-        ["Redaction.test_redacted_message_is_read"],
+        ["RedactionOfRecords.test_redacted_message_is_read"],
         "redact",
         [
             Edit(

@@ -124,7 +124,7 @@ MISTAKES = [
     ),
     Mistake(
         "a closed repository opens the store again",
-        ["Asynchrony.test_closed_repository"],
+        ["AsynchronyOfRecords.test_closed_repository"],
         "DID NOT RAISE",
         [Edit("_sharing.SharedConnection.get", "if self._closed:", "if False:")],
     ),

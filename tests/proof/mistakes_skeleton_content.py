@@ -172,37 +172,37 @@ MISTAKES = [
     # Redaction.
     Mistake(
         "a redaction keeps the original beside it",
-        ["Redaction.test_original_is_not_at_rest"],
+        ["RedactionOfRecords.test_original_is_not_at_rest"],
         "hunter2-hunter2",
         [Edit("_records.encode", REDACTED, "pass")],
     ),
     Mistake(
         "a redacted message is stored as it was",
-        ["Redaction.test_redacted_message_is_read"],
+        ["RedactionOfRecords.test_redacted_message_is_read"],
         "hunter2-hunter2",
         [Edit("_records.encode", REDACTED, 'values["redact_message"] = None')],
     ),
     Mistake(
         "the original stays in free pages of the file",
-        ["Redaction.test_original_is_not_at_rest"],
+        ["RedactionOfRecords.test_original_is_not_at_rest"],
         "hunter2-hunter2",
         [Edit("connection.Database._open", "secure_delete = ON", "secure_delete = OFF")],
     ),
     Mistake(
         "the original stays in the write-ahead log",
-        ["Redaction.test_original_is_not_at_rest"],
+        ["RedactionOfRecords.test_original_is_not_at_rest"],
         "hunter2-hunter2",
         [Edit(f"{REPOSITORY}.update_message", "erase=True", "erase=False")],
     ),
     Mistake(
         "a redaction changes the later messages as well",
-        ["Redaction.test_earlier_message"],
+        ["RedactionOfRecords.test_earlier_message"],
         "At index 2 diff: '[redacted]' != 'text 2'",
         [Edit("repository._REPLACE_MESSAGE", "message_id = ?", "message_id >= ?")],
     ),
     Mistake(
         "update_message overwrites created_at",
-        ["Redaction.test_timestamps_of_an_update"],
+        ["RedactionOfRecords.test_timestamps_of_an_update"],
         "2024-03-01T00:00:01+00:00",
         [
             Edit(
@@ -251,7 +251,7 @@ MISTAKES = [
     # State.
     Mistake(
         "update_agent merges the state instead of replacing it",
-        ["State.test_state_is_replaced"],
+        ["StateOfRecords.test_state_is_replaced"],
         "has the keys",
         [
             Edit(
@@ -263,7 +263,7 @@ MISTAKES = [
     ),
     Mistake(
         "the internal state of an agent is not stored",
-        ["State.test_internal_state", "Lifecycle.test_agent_is_read_back"],
+        ["StateOfRecords.test_internal_state", "Lifecycle.test_agent_is_read_back"],
         "_internal_state'] has the keys []",
         [
             Edit(
@@ -275,7 +275,7 @@ MISTAKES = [
     ),
     Mistake(
         "a record with a field of a newer SDK cannot be read",
-        ["State.test_session_of_a_newer_sdk", "State.test_records_of_a_newer_sdk"],
+        ["StateOfRecords.test_session_of_a_newer_sdk", "StateOfRecords.test_records_of_a_newer_sdk"],
         "unexpected keyword argument",
         [Edit("_records.build", " if field in _FIELDS[kind]", "")],
     ),
@@ -293,13 +293,13 @@ MISTAKES = [
     ),
     Mistake(
         "the messages of a stateful model are replayed to it",
-        ["State.test_messages_of_a_stateful_model"],
+        ["StateOfRecords.test_messages_of_a_stateful_model"],
         "== []",
         [Edit("_log.AgentLog.restore", "        return  #", "        pass  #")],
     ),
     Mistake(
         "interrupts that cannot be read fail with an error of Python's own",
-        ["State.test_malformed_interrupts"],
+        ["StateOfRecords.test_malformed_interrupts"],
         "Error",
         [
             Edit(

@@ -130,7 +130,7 @@ MISTAKES = [
     ),
     Mistake(
         "timestamps come back as datetime",
-        ["Lifecycle.test_session_is_read_back", "Survival.test_records_are_json"],
+        ["Lifecycle.test_session_is_read_back", "SurvivalOfRecords.test_records_are_json"],
         "datetime",
         [
             Edit(
@@ -205,25 +205,25 @@ MISTAKES = [
     # The manager.
     Mistake(
         "the manager reads a session that it has just created",
-        ["Turns.test_new_session_is_not_read"],
+        ["TurnsOfRecords.test_new_session_is_not_read"],
         "read_log",
         [Edit("session_manager.CorrectSessionManager.initialize", "None if self._is_new else ", "")],
     ),
     Mistake(
         "the agent record is written with every message: the last range of the layout is closed",
-        ["Turns.test_unchanged_agent_is_not_written"],
+        ["TurnsOfRecords.test_unchanged_agent_is_not_written"],
         "SessionAgent(",
         [Edit("_log.AgentLog._capture_head", "and layout == implied", "and next_id == known.next_id")],
     ),
     Mistake(
         "a restored agent is written at once, unchanged",
-        ["Turns.test_restored_agent_is_not_written"],
+        ["TurnsOfRecords.test_restored_agent_is_not_written"],
         "SessionAgent(",
         [Edit("_log.AgentLog.restore", "record.state, _state_at(agent)", "record.state, (None, None)")],
     ),
     Mistake(
         "the manager gives an agent a new created_at with each write",
-        ["Turns.test_age_of_an_agent"],
+        ["TurnsOfRecords.test_age_of_an_agent"],
         "== 1",
         [Edit("_log.AgentLog._agent_record", "head.created_at or now", "now")],
     ),
@@ -241,7 +241,7 @@ MISTAKES = [
     ),
     Mistake(
         "auto_create=False creates the session all the same",
-        ["Turns.test_missing_session"],
+        ["TurnsOfRecords.test_missing_session"],
         "DID NOT RAISE",
         [Edit("session_manager.CorrectSessionManager._open", "if not auto_create", "if False")],
     ),

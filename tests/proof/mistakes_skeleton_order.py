@@ -116,13 +116,13 @@ MISTAKES = [
     # Ids.
     Mistake(
         "deletion takes an id for a prefix",
-        ["Identifiers.test_deletion_among_similar_sessions", "Survival.test_deletion_reaches_no_further"],
+        ["Identifiers.test_deletion_among_similar_sessions", "SurvivalOfRecords.test_deletion_reaches_no_further"],
         "== [",
         [Edit(f"{REPOSITORY}.delete_session", "WHERE session_id = ?", "WHERE substr(session_id, 1, length(?1)) = ?1")],
     ),
     Mistake(
         "deletion takes an id for a pattern",
-        ["Survival.test_deletion_reaches_no_further"],
+        ["SurvivalOfRecords.test_deletion_reaches_no_further"],
         "== [",
         [Edit(f"{REPOSITORY}.delete_session", "WHERE session_id = ?", "WHERE session_id GLOB ?")],
     ),
@@ -164,7 +164,7 @@ MISTAKES = [
     ),
     Mistake(
         "a path is accepted as an id",
-        ["Identifiers.test_malformed_session_id", "Identifiers.test_malformed_id_in_manager"],
+        ["Identifiers.test_malformed_session_id", "IdentifiersOfAgents.test_malformed_id_in_manager"],
         "DID NOT RAISE",
         [Edit("_records._name_problem", 'character in "/\\\\" or ', "")],
     ),
@@ -307,7 +307,7 @@ MISTAKES = [
     ),
     Mistake(
         "records of a session that is gone are accepted",
-        ["Survival.test_message_without_agent"],
+        ["SurvivalOfRecords.test_message_without_agent"],
         "DID NOT RAISE",
         [Edit("connection.Database._open", "foreign_keys = ON", "foreign_keys = OFF")],
     ),

@@ -179,7 +179,7 @@ MISTAKES = [
     # Failed saves.
     Mistake(
         "over the single methods a save that was written in part is taken for done",
-        ["Healing.test_save_in_part"],
+        ["HealingOfRecords.test_save_in_part"],
         "agent['",
         [
             Edit(
@@ -194,7 +194,7 @@ MISTAKES = [
     ),
     Mistake(
         "the agent record is taken for stored before it is",
-        ["Healing.test_failed_agent_record", "Healing.test_failure_within_a_turn"],
+        ["HealingOfRecords.test_failed_agent_record", "Healing.test_failure_within_a_turn"],
         "agent['state']",
         [
             FORGET,
@@ -240,7 +240,7 @@ MISTAKES = [
     ),
     Mistake(
         "the record of a new agent names messages that are not there yet",
-        ["Healing.test_new_agent_in_part"],
+        ["HealingOfRecords.test_new_agent_in_part"],
         "a message of the conversation is missing",
         [Edit("_log.AgentLog._capture_head", "if self._version is None:\n        layout", "if False:\n        layout")],
     ),
@@ -265,13 +265,13 @@ MISTAKES = [
     ),
     Mistake(
         "a graph or swarm that is stored is not loaded",
-        ["MultiAgents.test_swarm", "EveryAgent.test_interrupted_graph"],
+        ["Graphs.test_swarm", "EveryAgent.test_interrupted_graph"],
         "interrupt",
         [Edit(f"{MANAGER}._open_multi_agent", "source.deserialize_state(stored)", "pass")],
     ),
     Mistake(
         "the hook for nodes writes on the event loop's own thread",
-        ["MultiAgents.test_graph_does_not_block"],
+        ["Graphs.test_graph_does_not_block"],
         "the event loop stood still",
         [
             Edit(
@@ -302,13 +302,13 @@ MISTAKES = [
     ),
     Mistake(
         "auto_create=False refuses a session that exists",
-        ["Turns.test_existing_session"],
+        ["TurnsOfRecords.test_existing_session"],
         "the session does not exist",
         [Edit(f"{MANAGER}._open", "read_session(self.session_id) is None", "read_session(self.session_id)")],
     ),
     Mistake(
         "of several agents the first one is taken for the one that is meant",
-        ["Turns.test_inspection"],
+        ["TurnsOfRecords.test_inspection"],
         "DID NOT RAISE",
         [Edit("_inspection.SessionInspection._ids", "if len(agents) != 1:", "if not agents:")],
     ),

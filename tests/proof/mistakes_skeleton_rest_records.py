@@ -137,7 +137,7 @@ MISTAKES = [
     ),
     Mistake(
         "an agent id may hold control characters",
-        ["Identifiers.test_malformed_agent_id_in_manager"],
+        ["IdentifiersOfAgents.test_malformed_agent_id_in_manager"],
         "DID NOT RAISE ValueError",
         [Edit("_records._name_problem", '("Cc", "Cs")', '("Cs",)')],
     ),

@@ -222,7 +222,7 @@ MISTAKES = [
     ),
     Mistake(
         "a graph whose state cannot be read is taken for a new one",
-        ["MultiAgents.test_failed_restore"],
+        ["Graphs.test_failed_restore"],
         "DID NOT RAISE",
         [
             Edit(
@@ -235,13 +235,13 @@ MISTAKES = [
     ),
     Mistake(
         "a graph that another process began meanwhile is an error",
-        ["MultiAgents.test_graph_of_another_process"],
+        ["Graphs.test_graph_of_another_process"],
         "the graph or swarm exists already",
         [Edit(f"{MANAGER}._open_multi_agent", "except SessionConflictError:", "except ZeroDivisionError:")],
     ),
     Mistake(
         "the state of a graph is stored at its end only",
-        ["MultiAgents.test_killed_graph"],
+        ["Graphs.test_killed_graph"],
         "[1, 1, 1] == [0, 1, 1]",
         [Edit("_hooks.SessionHooks.register_hooks", "registry.add_callback(AfterNodeCallEvent, self._on_node)", "pass")],
     ),

@@ -52,7 +52,7 @@ MISTAKES = [
     ),
     Mistake(
         "an agent that another process is just creating is an error",
-        ["Concurrency.test_processes_start_at_once"],
+        ["Survival.test_processes_start_at_once"],
         "SessionConflictError",
         [
             Edit(f"{MANAGER}.initialize", "except SessionConflictError:", "except ZeroDivisionError:"),
@@ -301,13 +301,13 @@ MISTAKES = [
     ),
     Mistake(
         "a repository that was closed goes on working",
-        ["Asynchrony.test_closed_repository"],
+        ["AsynchronyOfRecords.test_closed_repository"],
         "DID NOT RAISE",
         [Edit("_sharing.SharedConnection.get", "if self._closed:", "if False:")],
     ),
     Mistake(
         "closing one repository closes the connection of the others",
-        ["Asynchrony.test_shared_connection"],
+        ["AsynchronyOfRecords.test_shared_connection"],
         "closed",
         [
             Edit("_sharing.SharedConnection.close", "if self._entry.users > 0:", "if False:"),

@@ -10,7 +10,7 @@ MISTAKES = [
     # INSERT and REPLACE
     Mistake(
         "a record is inserted without a look for what it belongs to",
-        ["Survival.test_deleted_session", "MultiAgents.test_graph_without_session"],
+        ["SurvivalOfRecords.test_deleted_session", "MultiAgents.test_graph_without_session"],
         "DID NOT RAISE",
         [
             Edit(

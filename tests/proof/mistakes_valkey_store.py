@@ -193,7 +193,7 @@ MISTAKES = [
     ),
     Mistake(
         "a message is written into a session that is gone, as the first field of a new hash",
-        ["Survival.test_deleted_session"],
+        ["SurvivalOfRecords.test_deleted_session"],
         "DID NOT RAISE",
         [Edit("scripts.APPEND", "if not next then return 'absent' end", "next = next or 0")],
     ),

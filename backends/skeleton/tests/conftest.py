@@ -18,6 +18,7 @@ class {== class_prefix ==}Backend(Backend):
     multi_agent = True
     list_sessions = True
     atomic_batch = True
+    redacts = True
     conflict = True
     connection_string = True
     nonblocking = True

@@ -1,6 +1,13 @@
 """What the kit must know about a backend: how to reach a live store, and what it promises."""
 
 import os
+{%% if starting_point == "lifecycle" %%}
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import package
+{%% else %%}
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,28 +18,42 @@ from .wire import HOST, free_port
 
 PASSWORD = "hunter2-hunter2"
 """A password that no store has: no error may show it."""
+{%% endif %%}
 
 
 class Backend:
     """The description of a backend, which its author writes once, in tests/conftest.py.
 
+{%% if starting_point == "lifecycle" %%}
+    The cases of a capability run where it is declared.
+{%% else %%}
     Capabilities are checked both ways: the cases of a declared one run; of one that is not declared, the method must
     raise NotImplementedError (or, where it has no method of its own, be absent) instead of succeeding silently.
+{%% endif %%}
     """
 
     # Capabilities: what a user of the backend may rely on beyond what every backend does.
     multi_agent: bool = False
     """Graphs and swarms can be stored."""
+{%% if starting_point != "lifecycle" %%}
     list_sessions: bool = False
     """Sessions can be listed by id prefix, page by page, and the agents of a session."""
     atomic_batch: bool = False
     """`write_log` and `read_log` are the backend's own: all or nothing, in one step."""
+{%% endif %%}
+    redacts: bool = False
+    """What was redacted, or rewritten, is overwritten at rest."""
     conflict: bool = False
     """A second live writer is refused, of messages and of state."""
     connection_string: bool = False
+{%% if starting_point == "lifecycle" %%}
+    """`options` are plain values, such as a path or an address: another process reaches the store by the same ones."""
+{%% else %%}
     """The store is reached by a connection string, and shared by all managers that use the same one."""
+{%% endif %%}
     nonblocking: bool = False
     """A turn does not hold up the event loop while the store answers."""
+{%% if starting_point != "lifecycle" %%}
     ttl: bool = False
     """Sessions expire as a whole, `ttl` seconds after they were last written."""
     ttl_on_read: bool = False
@@ -58,12 +79,15 @@ class Backend:
     lists_unknown_agent: bool = False
     """What `list_messages` does for an agent that does not exist: True, an empty list; False, a SessionException."""
 
+{%% endif %%}
     forks: bool = hasattr(os, "fork")
     """Whether processes fork on this system. Not a matter of the backend."""
 
+{%% if starting_point != "lifecycle" %%}
     pool_size: int = 1
     """How many connections the managers with one connection string open at most."""
 
+{%% endif %%}
     exemptions: Mapping[str, str] = {}
     """The cases that the backend is known to fail: name of the test, and why. They are run and expected to fail."""
 
@@ -78,13 +102,22 @@ class Backend:
         """Leave nothing behind of what `start` made."""
 
     def options(self) -> dict[str, Any]:
+{%% if starting_point == "lifecycle" %%}
+        """Keyword arguments for the manager of the package: how it reaches the store.
+
+        Where there is a connection, each call leads to one of its own, so that what the kit writes through one manager
+        is read back from the store through another. They are handed to other processes, so they can be pickled.
+        """
+{%% else %%}
         """Keyword arguments for the repository and the manager of the package: how they reach the store.
 
         Each call leads to a connection of its own, so that what the kit writes through one object is read back from
         the store through another. They are handed to other processes, so they can be pickled.
         """
+{%% endif %%}
         raise NotImplementedError
 
+{%% if starting_point != "lifecycle" %%}
     def repository(self, **options: Any) -> Any:
         """A repository with a connection of its own."""
         return package.SessionRepository(**{**self.options(), **options})
@@ -97,9 +130,55 @@ class Backend:
         """A repository of another application on the same server: of another prefix or schema (capability `prefix`)."""
         raise NotImplementedError
 
+{%% endif %%}
     def manager(self, session_id: str, **options: Any) -> Any:
         """A manager of the session with a connection of its own."""
         return package.SessionManager(session_id, **{**self.options(), **options})
+
+    def writes(self, manager: Any) -> tuple[Any, str]:
+        """The object, and the name of its method, by which a manager's saves reach the store: the kit lets it fail."""
+{%% if starting_point == "lifecycle" %%}
+        return manager.events, "append"
+{%% else %%}
+        return manager.session_repository, "write_log"
+{%% endif %%}
+
+    def reads(self, manager: Any) -> tuple[Any, str]:
+        """The object, and the name of its method, by which a manager reads what it restores."""
+{%% if starting_point == "lifecycle" %%}
+        return manager.events, "read"
+{%% else %%}
+        return manager.session_repository, "read_log"
+{%% endif %%}
+
+    def writes_multi_agent(self, manager: Any) -> tuple[Any, str]:
+        """The same for the state of a graph or swarm."""
+{%% if starting_point == "lifecycle" %%}
+        return self.writes(manager)
+{%% else %%}
+        return manager.session_repository, "update_multi_agent"
+{%% endif %%}
+
+    def reads_multi_agent(self, manager: Any) -> tuple[Any, str]:
+        """The same for the state of a graph or swarm."""
+{%% if starting_point == "lifecycle" %%}
+        return self.reads(manager)
+{%% else %%}
+        return manager.session_repository, "read_multi_agent"
+{%% endif %%}
+
+    def forget(self, session_id: str) -> None:
+{%% if starting_point == "lifecycle" %%}
+        """Delete a session, by whatever means, with all that is known of it."""
+        raise NotImplementedError
+
+{%% else %%}
+        """Delete a session, by a connection of its own."""
+        repository = self.repository()
+        try:
+            repository.delete_session(session_id)
+        finally:
+            getattr(repository, "close", lambda: None)()
 
     def address(self) -> tuple[str, int]:
         """Host and port of the store. With `round_trips` the kit puts a proxy in front of it."""
@@ -141,10 +220,17 @@ class Backend:
         """Start the store again after `halt`, at the same address and with its data, and wait until it answers."""
         raise NotImplementedError
 
+{%% endif %%}
     def dump(self) -> bytes:
+{%% if starting_point == "lifecycle" %%}
+        """All that is at rest, read by the service's own means (capability `redacts`)."""
+{%% else %%}
         """All that is at rest, read by the datastore's own means, not through the repository."""
+{%% endif %%}
         raise NotImplementedError
+{%% if starting_point != "lifecycle" %%}
 
     def rewrite(self, session_id: str, agent_id: str, message_id: int, change: Callable[[str], str]) -> None:
         """Change the stored text of a message by the datastore's own means, as a stray script would."""
         raise NotImplementedError
+{%% endif %%}

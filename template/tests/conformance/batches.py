@@ -10,7 +10,7 @@ import pytest
 from . import package
 from .backend import Backend
 from .cases import Cases, hint, lacks, lifecycle, quick, requires
-from .faults import use_single_methods
+from .faults_of_records import use_single_methods
 from .package import Batch
 from .records import AGENT_ID, agent, create, ids, message, session, texts
 from .same import assert_same, assert_same_record

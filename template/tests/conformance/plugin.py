@@ -1,6 +1,8 @@
 """The pytest side of the kit: fixtures, which cases run, and what is printed when one fails."""
 
+{%% if starting_point != "lifecycle" %%}
 import asyncio
+{%% endif %%}
 import contextlib
 import uuid
 from collections.abc import Callable, Generator, Iterator
@@ -10,9 +12,17 @@ import pytest
 
 from .backend import Backend
 from .cases import KINDS
-from .faults import use_single_methods
+{%% if starting_point != "lifecycle" %%}
+from .faults_of_records import use_single_methods
+{%% endif %%}
 from .guard import Refusal, is_case, is_declared, is_excused, is_narrowed, names_files, objections
+{%% if starting_point != "lifecycle" %%}
+from .records import ids
+{%% endif %%}
 from .report import Report
+{%% if starting_point != "lifecycle" %%}
+from .same import assert_same_record
+{%% endif %%}
 from .scripted_model import Step, scripted_agent
 from .trials import TrialsReport, add_options
 from .trials import trials as trials  # a fixture
@@ -105,19 +115,17 @@ def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def new_session_id(backend: Backend) -> Iterator[Callable[..., str]]:
     """Make ids of sessions that nobody else uses, so that tests can share a server; the sessions are deleted."""
-    ids: list[str] = []
+    made: list[str] = []
 
     def new_session_id(template: str = "{}") -> str:
-        ids.append(template.replace("{}", uuid.uuid4().hex))
-        return ids[-1]
+        made.append(template.replace("{}", uuid.uuid4().hex))
+        return made[-1]
 
     yield new_session_id
-    repository = backend.repository()
-    for session_id in ids:
-        # Some tests leave a session, some none, and an author may not have written the method yet: group I tests it.
+    for session_id in made:
+        # Some tests leave a session, some none, and an author may not have written the method yet.
         with contextlib.suppress(Exception):
-            repository.delete_session(session_id)
-    close(repository)
+            backend.forget(session_id)
 
 
 @pytest.fixture
@@ -126,6 +134,7 @@ def session_id(new_session_id: Callable[..., str]) -> str:
     return new_session_id()
 
 
+{%% if starting_point != "lifecycle" %%}
 @pytest.fixture
 def reopen(backend: Backend) -> Iterator[Callable[..., Any]]:
     """Make repositories with connections of their own: what they read is in the store, not in a cache."""
@@ -145,6 +154,7 @@ def repository(reopen: Callable[..., Any]) -> Any:
     return reopen()
 
 
+{%% endif %%}
 @pytest.fixture
 def new_manager(backend: Backend, session_id: str) -> Iterator[Callable[..., Any]]:
     """Make managers of the test's session, each with a connection of its own."""
@@ -158,6 +168,14 @@ def new_manager(backend: Backend, session_id: str) -> Iterator[Callable[..., Any
         yield new_manager
 
 
+{%% if starting_point == "lifecycle" %%}
+@pytest.fixture
+def manager(new_manager: Callable[..., Any]) -> Any:
+    """A manager of the test's session."""
+    return new_manager()
+
+
+{%% else %%}
 @pytest.fixture(params=["batch", "single methods"])
 def manager(request: pytest.FixtureRequest, new_manager: Callable[..., Any]) -> Any:
     """A manager of the test's session: once over the backend's own batch, once over the single methods."""
@@ -167,6 +185,7 @@ def manager(request: pytest.FixtureRequest, new_manager: Callable[..., Any]) -> 
     return manager
 
 
+{%% endif %%}
 @pytest.fixture
 def new_agent(new_manager: Callable[..., Any]) -> Callable[..., Any]:
     """Make agents of the test's session, each in a manager of its own: the second is one that was restored."""
@@ -175,6 +194,38 @@ def new_agent(new_manager: Callable[..., Any]) -> Callable[..., Any]:
         return scripted_agent(session_manager or new_manager(), *script, **options)
 
     return new_agent
+
+
+@pytest.fixture
+{%% if starting_point == "lifecycle" %%}
+def stored(new_agent: Callable[..., Any]) -> Callable[..., Any]:
+    """Read what is stored of an agent of the test's session: its messages, or None where there is nothing."""
+
+    def stored(agent_id: str = "default") -> Any:
+        return new_agent(agent_id=agent_id).messages or None
+
+    return stored
+
+
+{%% else %%}
+def stored(backend: Backend, reopen: Callable[..., Any], session_id: str) -> Callable[..., Any]:
+    """Read what is stored of an agent of the test's session: all its messages, or None where there is no session.
+
+    The records have the ids from 0 on, without a hole; of a session that is not there nothing is left at rest.
+    """
+
+    def stored(agent_id: str = "default") -> Any:
+        repository = reopen()
+        if repository.read_session(session_id) is None:
+            assert session_id.encode() not in backend.dump(), "there is no session, but something of it is at rest"
+            return None
+        records = repository.list_messages(session_id, agent_id)
+        assert ids(records) == list(range(len(records)))
+        for record in records:
+            assert_same_record(repository.read_message(session_id, agent_id, record.message_id), record)
+        return [record.to_message() for record in records]
+
+    return stored
 
 
 @pytest.fixture
@@ -204,6 +255,7 @@ async def delete_all(storage: Any) -> None:
     await asyncio.gather(*(storage.delete(key) for key in keys), return_exceptions=True)
 
 
+{%% endif %%}
 def close(opened: Any) -> None:
-    """Close a repository or a manager that can be closed."""
+    """Close what can be closed."""
     getattr(opened, "close", lambda: None)()
