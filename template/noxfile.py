@@ -165,6 +165,7 @@ def conformance(session: nox.Session) -> None:
     session.run("pytest", "tests/test_conformance.py", "--conformance-report", "conformance.md", *session.posargs)
 
 
+{%% if starting_point != "lifecycle" %%}
 @nox.session
 def faults(session: nox.Session) -> None:
     """Try in full what can go wrong, for minutes: faults, kills, crowds; `-- --trials-seed N` repeats a run."""
@@ -172,6 +173,7 @@ def faults(session: nox.Session) -> None:
     session.run("pytest", *PARALLEL, "-m", "faults", "--thorough", *session.posargs)
 
 
+{%% endif %%}
 @nox.session
 def build(session: nox.Session) -> None:
     """Build the source distribution and the wheel into dist/, and check what is in them."""

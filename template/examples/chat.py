@@ -5,7 +5,9 @@ For example:
     python examples/chat.py                      # a stand-in for a model: no network, no key
     python examples/chat.py --model bedrock      # the SDK's default model; a Bedrock model id works, too
     python examples/chat.py --session other      # another conversation
+{%% if starting_point != "lifecycle" %%}
     python examples/chat.py --show               # what is stored of it
+{%% endif %%}
 """
 
 import argparse
@@ -94,6 +96,7 @@ def chat(sessions: {== class_prefix ==}SessionManager, model: Model | str | None
         print()
 
 
+{%% if starting_point != "lifecycle" %%}
 def show(sessions: {== class_prefix ==}SessionManager) -> None:
     """Print the records of the session."""
     print(f"Session {sessions.session_id}:")
@@ -101,6 +104,7 @@ def show(sessions: {== class_prefix ==}SessionManager) -> None:
         print(f"  {msg.message_id:3}  {msg.created_at}  {msg.message['role']:9}  {text_of(msg.message)}")
 
 
+{%% endif %%}
 def main() -> None:
     """Read the arguments and chat."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -108,21 +112,27 @@ def main() -> None:
     parser.add_argument("--connection", help="by default ${== slug | upper ==}_SESSION_CONNECTION")
     parser.add_argument("--model", default="echo", help="echo (default), bedrock, or a Bedrock model id")
     parser.add_argument("--turn-delay", type=float, default=0.5, help="seconds that echo takes (default: %(default)s)")
+{%% if starting_point != "lifecycle" %%}
     parser.add_argument("--show", action="store_true", help="print what is stored, and change nothing")
+{%% endif %%}
     args = parser.parse_args()
     model = {"echo": EchoModel(args.turn_delay), "bedrock": None}.get(args.model, args.model)
     try:
+{%% if starting_point != "lifecycle" %%}
         with {== class_prefix ==}SessionManager(args.session, args.connection, auto_create=not args.show) as opened:
             if args.show:
                 show(opened)
-            else:
-                chat(opened, model)
+                return
+            chat(opened, model)
+{%% else %%}
+        with {== class_prefix ==}SessionManager(args.session, args.connection) as opened:
+            chat(opened, model)
+{%% endif %%}
     except SessionException as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print()
-    if not args.show:
-        print(f"Run the same command again to go on with session {args.session}.")
+    print(f"Run the same command again to go on with session {args.session}.")
 
 
 if __name__ == "__main__":
