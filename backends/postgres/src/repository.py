@@ -323,7 +323,10 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         if batch.update:
             values |= {f"r_{name}": array for name, array in messages_columns(batch.update, *key).items()}
         values |= {} if batch.agent is None else agent_columns(batch.agent, name)
-        statement = statements.save(batch, expires=self._ttl is not None)
+        if statements.appends(batch, values):
+            statement = statements.APPEND_MESSAGE
+        else:
+            statement = statements.save(batch, expires=self._ttl is not None)
         try:
             ((written, *_),) = self._tables.fetch(name, statement, values, _REFUSALS)
         except errors.DivisionByZero as error:
