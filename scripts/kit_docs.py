@@ -37,7 +37,7 @@ class Collector:
     def pytest_collection_finish(self, session):
         names = [item.function.__qualname__ for item in session.items if hasattr(item, "function")]
         backend = session.config.hook.pytest_conformance_backend()
-        declared = {name: bool(getattr(backend, name)) for name in sys.argv[2:]}
+        declared = {name: bool(getattr(backend, name, False)) for name in sys.argv[2:]}
         with open(sys.argv[1], "w") as file:
             json.dump({"tests": names, "declared": declared}, file)
 
@@ -116,7 +116,7 @@ def groups() -> list[Group]:
 
 def capabilities() -> dict[str, str]:
     """The capabilities of a backend, with what they mean."""
-    module = ast.parse((KIT / "backend.py").read_text(encoding="utf-8"))
+    module = ast.parse(for_records((KIT / "backend.py").read_text(encoding="utf-8")))
     (backend,) = [part for part in module.body if isinstance(part, ast.ClassDef)]
     found = {}
     for part, following in zip(backend.body, backend.body[1:], strict=False):

@@ -238,7 +238,7 @@ MISTAKES = [
     ),
     Mistake(
         "a redacted message loses its mark when it is rewritten for another reason",
-        ["Redaction.test_redaction_lasts"],
+        ["RedactionOfRecords.test_mark_lasts"],
         "is None (NoneType)",
         [
             Edit(

@@ -7,7 +7,7 @@ from doubles import Edit, Mistake
 REPOSITORY = "repository.CorrectSessionRepository"
 RECREATE = """except SessionException:
         from strands.types.session import Session
-        self._repository.create_session(Session(batch.session_id, "AGENT"))
+        self._store.create_session(Session(batch.session_id, "AGENT"))
 """
 RECORDS, AGENTS = ["RandomHistories.test_records"], ["RandomHistories.test_agents"]
 

@@ -15,11 +15,11 @@ MISTAKES = [
         [
             Edit(
                 "_saver.AgentSaver._write",
-                "self._repository.write_log(batch)",
+                "self._store.write_log(batch)",
                 "waiting = self.__dict__.setdefault('_waiting', [])\n"
                 "        waiting.append(batch)\n"
                 "        while len(waiting) > 4:\n"
-                "            self._repository.write_log(waiting.pop(0))",
+                "            self._store.write_log(waiting.pop(0))",
             )
         ],
     ),

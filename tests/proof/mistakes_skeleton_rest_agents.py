@@ -61,8 +61,8 @@ MISTAKES = [
     Mistake(
         "close() does not wait for what a cancelled turn left in flight",
         ["Asynchrony.test_closed_with_a_write_in_flight"],
-        "[] == [0]",
-        [Edit(f"{MANAGER}.close", "saver.settle()", "pass")],
+        "[] == ['hi']",
+        [Edit("_saver.AgentSaver.settle", "self._writer.settle()", "pass")],
     ),
     Mistake(
         "after a fork the child ends the threads of its parent, and starts none",
@@ -89,7 +89,7 @@ MISTAKES = [
     ),
     Mistake(
         "the answer to a call in the last message is inserted before it",
-        ["ConversationManagers.test_call_without_result"],
+        ["ConversationManagers.test_call_without_result", "ConversationsOfRecords.test_stored_call_without_result"],
         "[] == ['a']",
         [
             Edit(
@@ -102,7 +102,7 @@ MISTAKES = [
     ),
     Mistake(
         "the window is found by counting the messages that were removed",
-        ["ConversationManagers.test_repaired_and_trimmed"],
+        ["ConversationManagers.test_repaired_and_trimmed", "ConversationsOfRecords.test_stored_repaired_and_trimmed"],
         "agent['messages']",
         [
             Edit("_layout.assemble", "if kept is None", "if True"),
@@ -165,8 +165,8 @@ MISTAKES = [
         [
             Edit(
                 "_saver.AgentSaver._write",
-                "self._repository.write_log(batch)",
-                "self.agent()._cancel_signal.is_set() or self._repository.write_log(batch)",
+                "self._store.write_log(batch)",
+                "self.agent()._cancel_signal.is_set() or self._store.write_log(batch)",
             )
         ],
     ),
@@ -183,7 +183,9 @@ MISTAKES = [
         "agent['",
         [
             Edit(
-                "_log_repository.LogRepository.write_log", "SessionUnavailableError):\n        raise", "OSError):\n        raise"
+                "_log_repository.LogRepository.write_log",
+                "SessionUnavailableError):\n        raise",
+                "OSError):\n        raise",
             ),
             Edit(
                 "_log_repository.LogRepository.write_log",
@@ -194,7 +196,11 @@ MISTAKES = [
     ),
     Mistake(
         "the agent record is taken for stored before it is",
-        ["HealingOfRecords.test_failed_agent_record", "Healing.test_failure_within_a_turn"],
+        [
+            "Healing.test_failed_state",
+            "HealingOfRecords.test_failed_agent_record",
+            "Healing.test_failure_within_a_turn",
+        ],
         "agent['state']",
         [
             FORGET,

@@ -178,7 +178,7 @@ MISTAKES = [
     # Redaction and state.
     Mistake(
         "a redaction writes all earlier messages anew",
-        ["Redaction.test_redaction_after_restore"],
+        ["RedactionOfRecords.test_older_records"],
         "updated_at",
         [
             Edit(

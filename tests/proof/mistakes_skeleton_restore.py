@@ -62,7 +62,12 @@ MISTAKES = [
     ),
     Mistake(
         "broken tool calls are restored as they are",
-        ["ConversationManagers.test_repaired_twice", "ConversationManagers.test_result_without_call"],
+        [
+            "ConversationManagers.test_repaired_twice",
+            "ConversationManagers.test_result_without_call",
+            "ConversationsOfRecords.test_stored_and_repaired",
+            "ConversationsOfRecords.test_stored_result_without_call",
+        ],
         "==",
         [Edit("_log.AgentLog.restore", "repair_tool_use(agent.messages)", "pass")],
     ),
@@ -222,7 +227,7 @@ MISTAKES = [
     ),
     Mistake(
         "a graph whose state cannot be read is taken for a new one",
-        ["Graphs.test_failed_restore"],
+        ["Graphs.test_failed_restore", "MultiAgents.test_state_after_a_failed_restore"],
         "DID NOT RAISE",
         [
             Edit(
@@ -243,6 +248,10 @@ MISTAKES = [
         "the state of a graph is stored at its end only",
         ["Graphs.test_killed_graph"],
         "[1, 1, 1] == [0, 1, 1]",
-        [Edit("_hooks.SessionHooks.register_hooks", "registry.add_callback(AfterNodeCallEvent, self._on_node)", "pass")],
+        [
+            Edit(
+                "_hooks.SessionHooks.register_hooks", "registry.add_callback(AfterNodeCallEvent, self._on_node)", "pass"
+            )
+        ],
     ),
 ]

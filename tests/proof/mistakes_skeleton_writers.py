@@ -21,7 +21,7 @@ SKIP = """found = []
     return """
 RECREATE = """except SessionException:
         from strands.types.session import Session
-        self._repository.create_session(Session(batch.session_id, "AGENT"))
+        self._store.create_session(Session(batch.session_id, "AGENT"))
 """
 
 MISTAKES = [

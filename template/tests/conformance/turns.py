@@ -1,4 +1,4 @@
-"""Group A, with real agents: a conversation is there again in another process, and costs no more than it must."""
+"""Group A, with real agents: a conversation is there again in another process, with all that the agent knew."""
 
 from collections.abc import Callable
 from multiprocessing.connection import Connection

@@ -1,4 +1,4 @@
-"""Group A, with real agents: what of their records is read and written, and what a manager tells of them."""
+"""Group A, of records: what of agents' records is read and written, which is no more than it must be."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ Reopen = Callable[..., Any]
 
 @lifecycle
 class TurnsOfRecords(Cases):
-    """Group A, with real agents, looked at as records."""
+    """Group A, of records."""
 
     @quick
     @hint("A session that this manager has just created holds nothing: do not read it.")
