@@ -54,13 +54,34 @@ class Edit:
         code.edit(self.target, self.old, self.new)
 
 
+@dataclass(frozen=True)
+class Body:
+    """Text that takes the place of another one in a function of PostgreSQL's, as `Edit` does in Python.
+
+    Attributes:
+        function: The function's name.
+        old: The text, which must be there once.
+        new: What takes its place.
+    """
+
+    function: str
+    old: str
+    new: str
+
+    def __call__(self, code: Code) -> None:
+        """Make the change."""
+        code.redefine(self.function, self.old, self.new)
+
+
 class Code:
     """Correct code, changed until the case is over."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Take what will undo the changes."""
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, backend: Callable[[], Any] | None = None) -> None:
+        """Take what will undo the changes, and how to get at the live store."""
         self._monkeypatch = monkeypatch
+        self._backend = backend
         self._sources: dict[str, str] = {}
+        self._definitions: list[str] = []
 
     def get(self, target: str) -> Any:
         """Return a value."""
@@ -97,6 +118,22 @@ class Code:
             # The code within the function: whoever imported it by name gets the change as well.
             for part in ("__code__", "__defaults__", "__kwdefaults__"):
                 self._monkeypatch.setattr(function, part, getattr(edited, part))
+
+    def redefine(self, function: str, old: str, new: str) -> None:
+        """Replace text of a function in the database."""
+        assert self._backend is not None
+        backend = self._backend()
+        find = f"SELECT pg_get_functiondef('{backend.schema}.{function}'::regproc)"
+        ((definition,),) = backend.connection.execute(find.encode()).fetchall()
+        assert definition.count(old) == 1, f"{function}: {old!r} is there {definition.count(old)} times"
+        backend.connection.execute(definition.replace(old, new).encode())
+        self._definitions.append(definition)
+
+    def restore_definitions(self) -> None:
+        """Undo what was done in the database."""
+        for definition in reversed(self._definitions):
+            assert self._backend is not None
+            self._backend().connection.execute(definition.encode())
 
     def _find(self, target: str) -> tuple[Any, str]:
         module, *path, name = target.split(".")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from doubles import Edit, Mistake
 
 NO_NEXT_ID = Edit("statements._UNCHANGED", " AND next_id = %(next_id)s", "")
+WITHOUT_FUNCTION = Edit("repository.CorrectSessionRepository._write_batch", "statements.appends(batch, values)", "False")
 OVER = """FROM written
   ON CONFLICT (session_id, agent_id, message_id)
   DO UPDATE SET message = excluded.message, message_raw = excluded.message_raw"""
@@ -20,7 +21,7 @@ MISTAKES = [
         "a statement writes over the messages of another writer",
         ["Crowds.test_crowd_of_writers"],
         "acknowledged messages are not there once",
-        [NO_NEXT_ID, Edit("statements._INSERT_MESSAGE", "FROM written", OVER)],
+        [WITHOUT_FUNCTION, NO_NEXT_ID, Edit("statements._INSERT_MESSAGE", "FROM written", OVER)],
     ),
     Mistake(
         "a statement does not compare the versions of the agent, so the last state wins",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doubles import Edit, Mistake
+from doubles import Body, Edit, Mistake
 
 ALIVE = "(s.expires_at > now()) IS NOT FALSE"
 OF_AGENT = "WHERE session_id = %(session_id)s AND agent_id = %(agent_id)s"
@@ -53,6 +53,43 @@ MISTAKES = [
                 "s.session_id > %(after)s AND s.session_id LIKE %(prefix)s || '%%'",
             )
         ],
+    ),
+    # A save of one message
+    Mistake(
+        "one more message is appended whoever changed the agent meanwhile",
+        ["Survival.test_second_writer"],
+        "DID NOT RAISE",
+        [Body("append_message", " AND version = $3", "")],
+    ),
+    Mistake(
+        "one more message is appended behind a gap",
+        ["Batches.test_store_that_fell_back"],
+        "DID NOT RAISE",
+        [Body("append_message", "next_id = $4 AND", "next_id <= $4 AND")],
+    ),
+    Mistake(
+        "one more message moves the next id of all agents on",
+        ["Batches.test_logs_are_independent"],
+        "SessionConflictError",
+        [Body("append_message", " AND agent_id = $2", "")],
+    ),
+    Mistake(
+        "one more message is appended to an expired session",
+        ["Expiry.test_expired_under_an_agent"],
+        "DID NOT RAISE",
+        [Body("append_message", "(s.expires_at > now()) IS NOT FALSE", "true")],
+    ),
+    Mistake(
+        "one more message does not put the end of its session off",
+        ["Expiry.test_writes_put_expiry_off"],
+        "in spite of",
+        [Body("append_message", "$7 IS NOT NULL", "false")],
+    ),
+    Mistake(
+        "that one more message was not written is not noticed",
+        ["Survival.test_two_writers_of_messages"],
+        "DID NOT RAISE",
+        [Body("append_message", "RETURN 0", "RETURN 1")],
     ),
     # A save
     Mistake(

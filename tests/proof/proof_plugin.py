@@ -32,10 +32,11 @@ def code(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
             changes.setattr(
                 threading.Event, "wait", lambda event, timeout=None: wait(event, timeout and min(timeout, 6))
             )
-        code = Code(changes)
+        code = Code(changes, lambda: request.getfixturevalue("backend"))
         for change in MISTAKES[request.param].changes if request.param != CORRECT else []:
             change(code)
         yield
+        code.restore_definitions()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ._journal import Event, Log
-from .errors import SessionNotFoundError, SessionUnavailableError
+from .errors import SessionConflictError, SessionNotFoundError, SessionUnavailableError
 
 _NEW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 _KNOWN = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
@@ -62,7 +62,8 @@ class {== class_prefix ==}Events:
             after: The last event that the writer knows. None if it knows of none: then the log may begin with this one.
 
         Raises:
-            SessionNotFoundError: If the log does not hold the event at `after`. Nothing was added.
+            SessionNotFoundError: If there is no such log any more. Nothing was added.
+            SessionConflictError: If the log does not hold the event at `after`. Nothing was added.
             SessionUnavailableError: If the event may be in the log, or not. It is appended again.
         """
         # TODO(backend): send the event, and return when your service has it for good.
@@ -94,7 +95,8 @@ class {== class_prefix ==}Events:
             after: Leave out this event, and those before it.
 
         Raises:
-            SessionNotFoundError: If the log does not hold the event at `after`.
+            SessionNotFoundError: If there is no such log any more, although there was one.
+            SessionConflictError: If the log does not hold the event at `after`.
             SessionUnavailableError: If the service does not answer.
         """
         # TODO(backend): fetch the events, page by page where your service limits an answer.
@@ -128,12 +130,12 @@ class {== class_prefix ==}Events:
             with path.open("rb") as file:
                 file.seek(position.start)
                 found = zlib.crc32(file.read(position.end - position.start))
-        except FileNotFoundError:
-            found = -1
+        except FileNotFoundError as error:
+            raise SessionNotFoundError(f"{log} | the session was deleted while it was in use") from error
         except OSError as error:
             raise SessionUnavailableError(f"{log} | the events cannot be read: {error}") from error
         if found != position.checksum:
-            raise SessionNotFoundError(f"{log} | the session was deleted while it was in use")
+            raise SessionConflictError(f"{log} | the session was deleted while it was in use, and begun anew")
 
 
 def _sync_folders(*folders: Path) -> None:
