@@ -224,7 +224,7 @@ MISTAKES = [
     ),
     Mistake(
         "an id becomes part of a query's text",
-        ["Identifiers.test_odd_ids", "IdentifiersOfAgents.test_odd_ids_of_agents"],
+        ["Identifiers.test_odd_ids"],
         "You can only execute one statement at a time",
         [
             Edit(

@@ -6,6 +6,8 @@ from doubles import Edit, Mistake
 
 MANAGER_STATE = 'head.values.get("conversation_manager_state", {})'
 READ = "None if self._is_new else self.session_repository.read_log(self.session_id, agent_id)"
+IN_TEXT = "f\"SELECT record, version FROM agents WHERE session_id = '{session_id}' AND agent_id = '{agent_id}'\")"
+SHORT = "substr(CAST(agent_id AS BLOB), 1, 511) = substr(CAST(? AS BLOB), 1, 511)"
 TOUCH = """
     if stored is not None:
         stored.agent.updated_at = 'just now'
@@ -38,11 +40,23 @@ MISTAKES = [
             )
         ],
     ),
+    Mistake(
+        "a restore makes ids a part of its query's text",
+        ["IdentifiersOfAgents.test_odd_ids_of_agents"],
+        "You can only execute one statement at a time",
+        [Edit("repository.CorrectSessionRepository.read_log", "_AGENT, key)", IN_TEXT)],
+    ),
+    Mistake(
+        "a restore looks at the first 511 bytes of an id",
+        ["IdentifiersOfAgents.test_longest_ids_of_agents"],
+        "== [",
+        [Edit("repository._RUNS", "agent_id = ?", SHORT)],
+    ),
     # What the SDK's own manager would find.
     Mistake(
         "the SDK's offset of a window is left out",
         ["ConversationsOfRecords.test_offset_of_a_window"],
-        "has 20 items, not 4",
+        "is 'question 0', not 'question 8'",
         [Edit("_log.AgentLog._agent_record", MANAGER_STATE, MANAGER_STATE + ' | {"removed_message_count": 0}')],
     ),
     Mistake(
@@ -66,13 +80,13 @@ MISTAKES = [
     Mistake(
         "a rewritten message was created just now",
         ["RestoreOfRecords.test_times_of_a_rewritten_message"],
-        ".created_at",
+        "created_at has changed",
         [Edit("_log.AgentLog._match", "replacement, record.created_at, now", "replacement, now, now")],
     ),
     Mistake(
         "a rewritten message was never updated",
         ["RestoreOfRecords.test_times_of_a_rewritten_message"],
-        ".updated_at",
+        "updated_at has not changed",
         [Edit("_log.AgentLog._match", "record.created_at, now", "record.created_at, record.updated_at")],
     ),
     # Providers that keep the conversation.

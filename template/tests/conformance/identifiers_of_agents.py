@@ -93,6 +93,16 @@ class IdentifiersOfAgents(Cases):
         pairs = [(new_session_id(name.replace("{}", token)), agent_id) for name, agent_id in names]
         talk_in_turns(new_manager, pairs)
 
+    @pytest.mark.parametrize("template", ["{}", "\u00e9{}", "\U0001f600{}"])
+    @hint("512 bytes of UTF-8 are the limit: what is made of an id must not cut it off, nor be too long itself.")
+    def test_longest_ids_of_agents(
+        self, new_manager: NewManager, new_session_id: Callable[..., str], template: str
+    ) -> None:
+        """H3: ids of 512 bytes of UTF-8 work, for sessions and agents, and are told apart by the last one."""
+        short = template.replace("{}", new_session_id())
+        ids = [short + "x" * (511 - len(short.encode())) + last for last in "xy"]
+        talk_in_turns(new_manager, [(new_session_id(session_id), agent_id) for session_id in ids for agent_id in ids])
+
     @pytest.mark.parametrize("odd", ODD)
     @hint("Pass ids as parameters, never as text of a query, a path, a format or a pattern.")
     def test_odd_ids_of_agents(self, new_manager: NewManager, new_session_id: Callable[..., str], odd: str) -> None:

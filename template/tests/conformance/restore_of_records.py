@@ -35,5 +35,5 @@ class RestoreOfRecords(Cases):
             live(prompt)
         after = reopen().read_message(manager.session_id, live.agent_id, 0)
         assert after.message["content"] == [{"text": "[scrubbed]"}]
-        assert after.created_at == before.created_at
-        assert after.updated_at > before.updated_at
+        assert after.created_at == before.created_at, "created_at has changed"
+        assert after.updated_at > before.updated_at, "updated_at has not changed"
