@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from kit import for_records
-from render import render
+from render import render, seem_installed
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs/kit.md"
@@ -131,9 +131,7 @@ def collect(starting_point: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         repository, result = Path(temporary) / "repository", Path(temporary) / "collected.json"
         render({"backend": "Correct", "starting_point": starting_point}, repository)
-        metadata = repository / "src/strands_session_correct-0.1.0.dist-info/METADATA"
-        metadata.parent.mkdir()
-        metadata.write_text("Metadata-Version: 2.1\nName: strands-session-correct\nVersion: 0.1.0\n", encoding="utf-8")
+        seem_installed(repository)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         ran = subprocess.run(
             [sys.executable, "-c", COLLECT, str(result), *capabilities()],

@@ -23,7 +23,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from render import render
+from render import render, seem_installed
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs/reliability.md"
@@ -123,10 +123,7 @@ def announce(what: str, start: float) -> None:
 def try_all(repository: Path, starting_point: str, seed: int) -> tuple[int, list[dict[str, Any]]]:
     """Run the trials of a fresh repository, and return the status of pytest and the rows."""
     render({"backend": "Correct", "starting_point": starting_point}, repository)
-    # As if it were installed: the package asks for its own version.
-    metadata = repository / "src/strands_session_correct-0.1.0.dist-info/METADATA"
-    metadata.parent.mkdir()
-    metadata.write_text("Metadata-Version: 2.1\nName: strands-session-correct\nVersion: 0.1.0\n", encoding="utf-8")
+    seem_installed(repository)
     report = repository / "trials.json"
     trials = ["-m", "faults", "--thorough", "--trials-seed", str(seed), "--trials-report", str(report)]
     status = pytest(repository, *trials, *WORKERS, "tests", path=repository / "src")

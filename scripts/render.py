@@ -48,6 +48,15 @@ def render(answers: dict[str, str], folder: Path) -> None:
     recorded.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
+def seem_installed(repository: Path) -> None:
+    """Add what lets a rendered package find its own version, although only its files are on the path."""
+    (package,) = [folder.name for folder in (repository / "src").iterdir()]
+    metadata = repository / f"src/{package}-0.1.0.dist-info/METADATA"
+    metadata.parent.mkdir()
+    name = package.replace("_", "-")
+    metadata.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1.0\n", encoding="utf-8")
+
+
 def contents(folder: Path, *, committed: bool) -> dict[str, bytes]:
     """Return the files of a folder; of a committed one without what tools and tests left there."""
     if committed:

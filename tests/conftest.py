@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import copier
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
+from render import seem_installed as seem_installed
 
 ROOT = Path(__file__).resolve().parent.parent
 AUTHOR = {"user_name": "Ada O'Neil-Ünal", "user_email": "ada@example.com", "github_user": "ada-example"}

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Render
+from conftest import Render, seem_installed
 
 CASES = "tests/test_conformance.py"
 
@@ -18,9 +18,7 @@ CASES = "tests/test_conformance.py"
 def repository(render: Render) -> Path:
     """A repository of one's own to change, as if its package were installed."""
     repository = render()
-    metadata = repository / "src/strands_session_cassandra-0.1.0.dist-info/METADATA"
-    metadata.parent.mkdir()
-    metadata.write_text("Metadata-Version: 2.1\nName: strands-session-cassandra\nVersion: 0.1.0\n", encoding="utf-8")
+    seem_installed(repository)
     return repository
 
 

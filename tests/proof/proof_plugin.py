@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -22,8 +23,9 @@ outcomes: list[dict[str, Any]] = []
 def code(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make the mistake that the case is to find, also for the other processes of the case, which are forks here."""
     with monkeypatch.context() as changes:
-        for module in ("processes", "concurrency"):
-            changes.setattr(f"conformance.{module}.CONTEXT", multiprocessing.get_context("fork"))
+        for name, module in [*sys.modules.items()]:
+            if name.startswith("conformance.") and hasattr(module, "CONTEXT"):
+                changes.setattr(module, "CONTEXT", multiprocessing.get_context("fork"))
         # A double may leave managers open: the next case counts anew.
         changes.setattr(f"{PACKAGE}._executor._users", 0)
         changes.setattr(f"{PACKAGE}._executor._pool", None)

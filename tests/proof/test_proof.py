@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Render
-from doubles import PACKAGE, Mistake, files, mistakes
+from conftest import Render, seem_installed
+from doubles import Mistake, files, mistakes
 
 pytestmark = pytest.mark.proof
 HERE = Path(__file__).parent
@@ -25,10 +25,7 @@ def run(render: Render, tmp_path: Path) -> Run:
 
     def run(file: str) -> list[dict[str, Any]]:
         repository = render(backend="Correct", starting_point=file.split("_")[1])
-        # As if it were installed: the package asks for its own version.
-        metadata = repository / f"src/{PACKAGE}-0.1.0.dist-info/METADATA"
-        metadata.parent.mkdir()
-        metadata.write_text("Metadata-Version: 2.1\nName: strands-session-correct\nVersion: 0.1.0\n", encoding="utf-8")
+        seem_installed(repository)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         environment["PYTHONPATH"] = os.pathsep.join([str(repository / "src"), str(HERE)])
         environment |= {"PROOF_MISTAKES": file, "PROOF_OUTCOMES": str(tmp_path / "outcomes.json")}
