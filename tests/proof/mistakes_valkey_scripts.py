@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from doubles import Edit, Mistake
 
-WINDOW = "fetch(existing(0, next - 1), skip)"
-
 MISTAKES = [
     # INSERT and REPLACE
     Mistake(
@@ -169,13 +167,13 @@ MISTAKES = [
         "a restore leaves out none of the oldest messages",
         ["Interoperability.test_stock_manager_and_window"],
         "agent['messages']",
-        [Edit("scripts.RESTORE", WINDOW, "fetch(existing(0, next - 1), 0)")],
+        [Edit("scripts.RESTORE", "skip + 1, #ids", "1, #ids")],
     ),
     Mistake(
         "a restore fetches all messages by one command",
         ["Batches.test_long_conversation"],
         "unpack",
-        [Edit("scripts.RESTORE", "math.min(#ids, start + 999)", "#ids")],
+        [Edit("scripts.RESTORE", "math.min(stop, from + 999)", "stop")],
     ),
     Mistake(
         "fields that begin like an agent's are agents",
