@@ -7,6 +7,7 @@ Until you replace it, a file for each log stands in for {== backend ==}: a line 
 import hashlib
 import os
 import zlib
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,8 +54,8 @@ class {== class_prefix ==}Events:
     def append(self, log: Log, event: str, after: Position | None) -> None:
         """Add an event at the end of a log.
 
-        What another writer adds at the same moment may come before it: `read` tells. A service that can refuse an
-        event then should do so, with `SessionConflictError`.
+        What another writer adds at the same moment may come before it: what `read` returns decides. So where a service
+        refuses an event that is not the next one, return as if it had come second: it may be one that is repeated.
 
         Args:
             log: The log.
@@ -112,10 +113,11 @@ class {== class_prefix ==}Events:
             return []
         except OSError as error:
             raise SessionUnavailableError(f"{log} | the events cannot be read: {error}") from error
-        events = []
-        for line in data.split(b"\n")[:-1]:  # what has no line end yet is still being written, or never will be
+        events, lines = [], data.split(b"\n")
+        for line, following in pairwise(lines):
             end = start + len(line)
-            if line:
+            # What has no line end of its own is still being written, or was cut off: the next append ended its line.
+            if line and not following:
                 events.append(Event(line.decode(errors="replace"), Position(start, end, zlib.crc32(line))))
             start = end + 1
         return events

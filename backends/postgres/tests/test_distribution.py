@@ -113,7 +113,8 @@ def test_each_statement_reaches_one_part(backend: Any, split: str, sent: Sent, s
     names = {as_sent(text, split): name for name, text in vars(statements).items() if re.match("[A-Z]", name)}
     assert [names[text] for text in names.keys() - sent.keys() if text.startswith(VERBS)] == [], "never sent"
     with psycopg.connect(backend.url) as server, connection.OwnCursor(server) as cursor:
-        for text, values in [(one, values) for text, values in list(sent.items()) for one in within(cursor, text, split)]:
+        steps = [(step, values) for text, values in list(sent.items()) for step in within(cursor, text, split)]
+        for text, values in steps:
             parts = parts_of(cursor, text, values)
             if names.get(text) in EVERYWHERE:
                 assert len(parts) == PARTS, f"{names[text]} is no exception"
