@@ -84,7 +84,7 @@ class {== class_prefix ==}Events:
             finally:
                 os.close(file)
             if after is None:
-                _sync_folders(path.parent, self._folder.parent)
+                _sync_folders(path.parent, self._folder, self._folder.parent)
         except OSError as error:
             raise SessionUnavailableError(f"{log} | the event cannot be written: {error}") from error
 
@@ -145,6 +145,8 @@ def _sync_folders(*folders: Path) -> None:
     if os.name == "nt":  # Windows opens no folders, and needs none of this
         return
     for folder in folders:
+        if not os.access(folder, os.R_OK):  # somebody else's, so it was there before
+            continue
         opened = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(opened)
