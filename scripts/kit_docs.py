@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs/kit.md"
 KIT = ROOT / "template/tests/conformance"
 PROOF = ROOT / "tests/proof"
-BACKENDS = {"skeleton": "Skeleton", "valkey": "Valkey", "postgres": "PostgreSQL"}
+BACKENDS = {"skeleton": "Skeleton", "valkey": "Valkey", "postgres": "PostgreSQL", "lifecycle": "Lifecycle"}
 
 # Runs in a rendered repository: which tests of the kit there are for its backend, and what that declares.
 COLLECT = """
@@ -57,7 +57,8 @@ in `tests/conftest.py`: how the store is reached, and what the backend can do.
 
 ## Groups
 
-The cases that apply to a backend, and the tests that they make with their parameters.
+The cases that apply to a backend, and the tests that they make with their parameters. A repository for a service without
+records, that of the last column, has only the groups that look at a backend through agents.
 
 """
 

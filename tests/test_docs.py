@@ -80,7 +80,7 @@ engine.dispose()
 """
 
 
-@pytest.fixture(scope="module", params=["template", "skeleton", "valkey", "postgres"])
+@pytest.fixture(scope="module", params=["template", "skeleton", "lifecycle", "valkey", "postgres"])
 def repository(request: pytest.FixtureRequest, render: Render) -> Path:
     """This repository and those that it generates."""
     return ROOT if request.param == "template" else render(starting_point=request.param)
@@ -159,6 +159,28 @@ def test_every_body_is_explained() -> None:
                 assert re.search(rf"^\| `{method}` \| .* \| .*`\w+\.test_\w+`", text, re.M), f"{method} is not there"
 
 
+def test_the_table_of_bodies_is_whole(render: Render) -> None:
+    """CONTRIBUTING.md of a service without records goes through all bodies; what it says to run selects cases."""
+    repository = render(starting_point="lifecycle")
+    rows = re.findall(
+        r"^\| (\d) \| (?:in `events.py`: )?`(\w+)` \| .* \| `pytest -k \"?([\w ]+)\"?` \|",
+        (repository / "CONTRIBUTING.md").read_text(encoding="utf-8"),
+        re.M,
+    )
+    marked = []
+    for file in ("events.py", "session_manager.py"):
+        method = ""
+        for line in (repository / "src/strands_session_cassandra" / file).read_text(encoding="utf-8").splitlines():
+            method = found[1] if (found := re.match(r"    def (\w+)\(", line)) else method
+            marked += [method] if "TODO(backend):" in line else []
+    assert [name for _, name, _ in rows] == marked
+    assert [int(number) for number, _, _ in rows] == [1, 2, 3, 4, 5, 6, 7, 8]
+    applied = (repository / "tests/test_conformance.py").read_text(encoding="utf-8")
+    for _, name, groups in rows:
+        for group in groups.split(" or "):
+            assert f"(conformance.{group})" in applied, f"{name}: {group} selects nothing"
+
+
 def run_readme(repository: Path, folder: Path, manager: str, before: str = "", after: str = "", *more: str) -> str:
     """Run the Python of a README, in an environment that has the package, and return what it printed."""
     readme = (repository / "README.md").read_text(encoding="utf-8")
@@ -185,9 +207,10 @@ def run_readme(repository: Path, folder: Path, manager: str, before: str = "", a
     return ran.stdout
 
 
-def test_python_of_the_readme_runs(render: Render, tmp_path: Path) -> None:
+@pytest.mark.parametrize("starting_point", ["skeleton", "lifecycle"])
+def test_python_of_the_readme_runs(starting_point: str, render: Render, tmp_path: Path) -> None:
     """What a generated README shows does what it says, from the first agent to the web service."""
-    run_readme(render(), tmp_path, "CassandraSessionManager")
+    run_readme(render(starting_point=starting_point), tmp_path, "CassandraSessionManager")
 
 
 def test_python_of_the_readme_runs_on_valkey(render: Render, tmp_path: Path) -> None:

@@ -119,9 +119,10 @@ def test_metadata_says_what_was_answered(repository: Path, answers: dict[str, An
 
 
 @pytest.mark.parametrize("backend", NAMES)
-def test_code_is_formatted_whatever_the_name(backend: str, render: Render) -> None:
+@pytest.mark.parametrize("starting_point", ["skeleton", "lifecycle"])
+def test_code_is_formatted_whatever_the_name(starting_point: str, backend: str, render: Render) -> None:
     """A name that is short, long or late in the alphabet changes neither wrapping nor order."""
-    ruff(render(backend=backend))
+    ruff(render(backend=backend, starting_point=starting_point))
 
 
 @pytest.mark.parametrize("description", ["Sessions", "A description of the greatest length: " + "word " * 24 + "at"])

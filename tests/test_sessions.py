@@ -76,6 +76,13 @@ def test_todo_lists_the_bodies_to_replace(repository: Path) -> None:
     assert re.search(r"^SECURITY\.md:\d+: what your datastore keeps", result.stdout, re.M)
 
 
+def test_todo_lists_the_bodies_of_a_service_without_records(render: Render) -> None:
+    """At most 8 of the package, in the two files that are the author's."""
+    result = nox(render(starting_point="lifecycle"), "-s", "todo")
+    listed = re.findall(r"^src/\w+/(\w+\.py):\d+: .+$", result.stdout, re.M)
+    assert {file: listed.count(file) for file in listed} == {"events.py": 2, "session_manager.py": 6}
+
+
 def test_todo_ends(finished: Path) -> None:
     """When all is done, it says so."""
     result = nox(finished, "-s", "todo")

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from conftest import AUTHOR, ROOT, Render, commit
 
-POINTS = ["skeleton", "valkey", "postgres"]
+POINTS = ["skeleton", "lifecycle", "valkey", "postgres"]
 SCHEMAS = {
     "custom.github-workflows-require-timeout": ".github/workflows/*.yml",
     "vendor.dependabot": ".github/dependabot.yml",

@@ -1,7 +1,7 @@
 """The service: logs of events, to which one can only append.
 
-Until you replace it, a file for each log stands in for {== backend ==}: a line for each event, on the disk when
-`append` returns. This file is yours: updates of the template never touch it.
+Until you replace it, a file for each log stands in for {== backend ==}: a line for each event, on the disk
+when `append` returns. This file is yours: updates of the template never touch it.
 """
 
 import hashlib
@@ -14,6 +14,8 @@ from typing import NamedTuple
 from ._journal import Event, Log
 from .errors import SessionConflictError, SessionNotFoundError, SessionUnavailableError
 
+_VARIABLE = "{== slug | upper ==}_SESSION_CONNECTION"
+_DEFAULT = "strands-session-{== slug | replace("_", "-") ==}"
 _NEW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 _KNOWN = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
@@ -39,13 +41,14 @@ class {== class_prefix ==}Events:
         """Note where the service is. Nothing is sent.
 
         Args:
-            connection_string: The folder of the files; by default the environment variable
-                `{== slug | upper ==}_SESSION_CONNECTION`, or else `strands-session-{== slug | replace("_", "-") ==}`.
+            connection_string: The folder of the files. By default the environment variable
+                `{== slug | upper ==}_SESSION_CONNECTION` names it, or else it is
+                `strands-session-{== slug | replace("_", "-") ==}`.
 
         Raises:
             ValueError: If it is malformed.
         """
-        default = os.environ.get("{== slug | upper ==}_SESSION_CONNECTION") or "strands-session-{== slug | replace("_", "-") ==}"
+        default = os.environ.get(_VARIABLE) or _DEFAULT
         folder = connection_string if connection_string is not None else default
         if not folder.strip() or "\0" in folder:
             raise ValueError(f"connection_string=<{folder!r}> | must name a folder")

@@ -1,7 +1,7 @@
 """The session manager: what {== backend ==} is told, and what an agent is made of again.
 
-Until you replace it, `events.py` keeps a file of events in the place of {== backend ==}. This file is yours: updates of the
-template never touch it. What surrounds the methods is the template's:
+Until you replace it, `events.py` keeps a file of events in the place of {== backend ==}. This file is yours:
+updates of the template never touch it. What surrounds the methods is the template's:
 
 - `_hooks.py` calls them, on a thread beside the event loop, those of one agent one after another;
 - `_saver.py` finds what the store does not have yet, and repeats a save whose outcome is unknown;
