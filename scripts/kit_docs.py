@@ -57,8 +57,8 @@ in `tests/conftest.py`: how the store is reached, and what the backend can do.
 
 ## Groups
 
-The cases that apply to a backend, and the tests that they make with their parameters. A repository for a service without
-records, that of the last column, has only the groups that look at a backend through agents.
+The cases that apply to a backend, and the tests that they make with their parameters. The last column is that of a
+repository for a service without records: it has the groups that look at a backend through agents alone.
 
 """
 
