@@ -148,7 +148,7 @@ MISTAKES = [
     Mistake(
         "a search among all fields takes another agent's messages",
         ["Order.test_largest_message_id"],
-        "NoneType",
+        "==",
         [Edit("scripts.LIST", "string.sub(name, 1, #message) == message and ", "")],
     ),
     Mistake(
