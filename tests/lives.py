@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import shutil
 from collections.abc import Iterable
@@ -92,7 +93,7 @@ AUTHORS_EDITS = [
 ]
 # Lines that the template changes as well, and otherwise.
 CONTESTED_EDITS = [
-    Edit(f"{PACKAGE}/session_manager.py", '"""Close the manager."""', '"""Close it, we say."""', "we say"),
+    Edit(f"{PACKAGE}/session_manager.py", '"""Wait for writes', '"""Wait, we say, for writes', "we say"),
     Edit("noxfile.py", '"""Check style and formatting', '"""Check ours, style and formatting', "Check ours"),
 ]
 
@@ -111,10 +112,11 @@ def append(path: Path, text: str) -> None:
         file.write(text)
 
 
-def start(template: Path, folder: Path, ref: str) -> Path:
+def start(template: Path, folder: Path, ref: str, **answers: str) -> Path:
     """Render a repository as of a release, and commit it."""
     repository = folder / "strands-session-cassandra"
-    copier.run_copy(str(template), repository, {"backend": "Cassandra"}, defaults=True, quiet=True, vcs_ref=ref)
+    data = {"backend": "Cassandra"} | answers
+    copier.run_copy(str(template), repository, data, defaults=True, quiet=True, vcs_ref=ref)
     commit(repository)
     return repository
 
@@ -160,6 +162,8 @@ def conflicts(repository: Path) -> set[str]:
 def sources(template: Path, name: str) -> Path:
     """The file that renders to a file of a repository: one of the template, or else of the starting point."""
     common = template / "template" / name.replace("cassandra", "{== slug ==}")
+    if not common.exists():  # some repositories do not get it
+        common = next(common.parent.glob(f"{{%% if *%%}}{glob.escape(common.name)}{{%% endif %%}}"), common)
     own = template / "backends/skeleton" / name.replace(PACKAGE, "src")
     return own if name in AUTHORS_FILES[:-2] else common
 
@@ -181,7 +185,7 @@ def evolve(template: Path) -> None:
         Edit("pyproject.toml", '"zizmor>=1.16,<2"', '"zizmor>=1.20,<2"'),
         Edit("pyproject.toml", "| int, 15) %%}", "| int, 16) %%}"),
         Edit("noxfile.py", '"""Check style and formatting', '"""Check in v2 style and formatting'),
-        Edit(f"{PACKAGE}/session_manager.py", '"""Close the manager."""', '"""Close the manager, in v2."""'),
+        Edit(f"{PACKAGE}/session_manager.py", '"""Wait for writes', '"""Wait, in v2, for writes'),
     ]:
         edit.make(source(edit.file))
     new_pin(source(CI), "actions/checkout", 8)

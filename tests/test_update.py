@@ -110,7 +110,7 @@ def test_shared_files_are_merged(updated: Path) -> None:
     assert pyproject.count('"strands-agents>=') == 1
     assert read(updated, "README.md").endswith("\nNew in v2.\n")
     assert "in v2" in read(updated, "noxfile.py")
-    assert '"""Close the manager, in v2."""' in read(updated, f"{PACKAGE}/session_manager.py")
+    assert '"""Wait, in v2, for writes' in read(updated, f"{PACKAGE}/session_manager.py")
 
 
 def test_actions_are_pinned_anew(updated: Path) -> None:
@@ -137,6 +137,36 @@ def test_what_the_author_deleted_stays_deleted(name: str, updated: Path) -> None
 def test_its_own_nox_is_green(updated: Path) -> None:
     """Style, types and a part of the tests of the updated repository."""
     run_nox(updated)
+
+
+def test_a_service_without_records(template: Path, tmp_path: Path) -> None:
+    """There the session manager is the author's as well. What surrounds it is the template's, and is replaced."""
+    evolved = tmp_path / "template"
+    shutil.copytree(template, evolved)
+    own, package = evolved / "backends/lifecycle", evolved / "template/src/strands_session_{== slug ==}"
+    theirs = ["session_manager.py", "events.py"]
+    for path in [*(own / "src" / name for name in [*theirs, "_journal.py"]), package / "_hooks.py"]:
+        append(path, "\n\nV2 = True\n")
+    append(own / "tests/conftest.py", "\n\nV2 = True\n")
+    (own / "tests/test_events.py").unlink()
+    commit(evolved, tag="v2.0.0")
+    folder = start(evolved, tmp_path, "v1.0.0", starting_point="lifecycle")
+    authors = [*(f"{PACKAGE}/{name}" for name in theirs), "tests/conftest.py", "tests/test_events.py"]
+    for name in authors:
+        append(folder / name, "\n\nOURS = True\n")
+    (folder / DELETED_BY_AUTHOR[0]).unlink()
+    commit(folder)
+
+    update(folder)
+
+    assert conflicts(folder) == set()
+    assert git(folder, "status", "--porcelain", "--", *authors) == ""
+    assert [name for name in authors if not read(folder, name).endswith("OURS = True\n")] == []
+    for name in ("_journal.py", "_hooks.py"):
+        assert read(folder, f"{PACKAGE}/{name}").endswith("V2 = True\n")
+    assert not (folder / DELETED_BY_AUTHOR[0]).exists()
+    copier.run_recopy(folder, defaults=True, overwrite=True, quiet=True)
+    assert git(folder, "status", "--porcelain", "--", *authors) == ""
 
 
 def test_what_both_changed_is_a_conflict(contested: Path) -> None:
