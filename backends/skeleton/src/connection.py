@@ -8,6 +8,7 @@ never touch it.
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,12 +78,12 @@ class Database:
         with self._errors("opening"):
             self._sql = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
             try:
-                self._open()
+                self._open(timeout)
             except BaseException:
                 self._sql.close()
                 raise
 
-    def _open(self) -> None:
+    def _open(self, timeout: float) -> None:
         self._sql.execute("PRAGMA foreign_keys = ON")
         self._sql.execute("PRAGMA secure_delete = ON")  # what is deleted or replaced is overwritten with zeros
         self._sql.execute("PRAGMA synchronous = FULL")  # an acknowledged write survives a power cut
@@ -93,7 +94,18 @@ class Database:
                 self._sql.execute("ROLLBACK") if self._sql.in_transaction else None
                 if not self._is_ours():  # else another process was faster
                     raise
-        self._sql.execute("PRAGMA journal_mode = WAL")  # readers and a writer do not wait for each other
+        self._use_wal(time.monotonic() + timeout)
+
+    def _use_wal(self, end: float) -> None:
+        """Let readers and a writer not wait for each other."""
+        while True:  # where several processes begin at once, SQLite gives up without waiting
+            try:
+                self._sql.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(0.01)
 
     def _is_ours(self) -> bool:
         """Whether the file holds our tables; False if it is empty."""
