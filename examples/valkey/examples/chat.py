@@ -115,14 +115,13 @@ def main() -> None:
         with ValkeySessionManager(args.session, args.connection, auto_create=not args.show) as opened:
             if args.show:
                 show(opened)
-            else:
-                chat(opened, model)
+                return
+            chat(opened, model)
     except SessionException as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print()
-    if not args.show:
-        print(f"Run the same command again to go on with session {args.session}.")
+    print(f"Run the same command again to go on with session {args.session}.")
 
 
 if __name__ == "__main__":

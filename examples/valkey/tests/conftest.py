@@ -30,6 +30,7 @@ class ValkeyBackend(Backend):
     multi_agent = True
     list_sessions = True
     atomic_batch = True
+    redacts = True
     conflict = True
     nonblocking = True
     storage = True

@@ -11,6 +11,10 @@ class TestTurns(conformance.Turns):
     """Group A, with real agents."""
 
 
+class TestTurnsOfRecords(conformance.TurnsOfRecords):
+    """Group A, with real agents."""
+
+
 class TestContent(conformance.Content):
     """Group B."""
 
@@ -19,16 +23,32 @@ class TestRedaction(conformance.Redaction):
     """Group C."""
 
 
+class TestRedactionOfRecords(conformance.RedactionOfRecords):
+    """Group C, of records."""
+
+
 class TestState(conformance.State):
     """Group D."""
+
+
+class TestStateOfRecords(conformance.StateOfRecords):
+    """Group D, of records."""
 
 
 class TestConversationManagers(conformance.ConversationManagers):
     """Group E."""
 
 
+class TestConversationsOfRecords(conformance.ConversationsOfRecords):
+    """Group E, of records."""
+
+
 class TestMultiAgents(conformance.MultiAgents):
     """Group F."""
+
+
+class TestGraphs(conformance.Graphs):
+    """Group F, with real graphs and swarms."""
 
 
 class TestOrder(conformance.Order):
@@ -37,6 +57,10 @@ class TestOrder(conformance.Order):
 
 class TestIdentifiers(conformance.Identifiers):
     """Group H."""
+
+
+class TestIdentifiersOfAgents(conformance.IdentifiersOfAgents):
+    """Group H, with real agents."""
 
 
 class TestDeletion(conformance.Deletion):
@@ -67,6 +91,10 @@ class TestExactRestore(conformance.ExactRestore):
     """Group N."""
 
 
+class TestRestoreOfRecords(conformance.RestoreOfRecords):
+    """Group N, of records."""
+
+
 class TestEveryAgent(conformance.EveryAgent):
     """Group N."""
 
@@ -79,8 +107,16 @@ class TestHealing(conformance.Healing):
     """Group N."""
 
 
+class TestHealingOfRecords(conformance.HealingOfRecords):
+    """Group N, of records."""
+
+
 class TestSurvival(conformance.Survival):
     """Group Q."""
+
+
+class TestSurvivalOfRecords(conformance.SurvivalOfRecords):
+    """Group Q, of records."""
 
 
 class TestBatches(conformance.Batches):
@@ -101,6 +137,10 @@ class TestFailures(conformance.Failures):
 
 class TestAsynchrony(conformance.Asynchrony):
     """Group L."""
+
+
+class TestAsynchronyOfRecords(conformance.AsynchronyOfRecords):
+    """Group L, of repositories."""
 
 
 class TestCost(conformance.Cost):

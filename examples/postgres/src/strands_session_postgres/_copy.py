@@ -12,7 +12,8 @@ from strands.multiagent import MultiAgentBase
 from strands.session import FileSessionManager, SessionRepository
 from strands.types.session import Session, SessionAgent, SessionMessage
 
-from ._batch import Batch, LogRepository, MultiAgentState
+from ._batch import Batch, MultiAgentState
+from ._log_repository import LogRepository
 from ._records import check_count, check_ids, encode
 from .errors import SessionConflictError, SessionCorruptError, SessionNotFoundError
 

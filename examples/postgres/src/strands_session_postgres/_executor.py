@@ -1,5 +1,5 @@
 # From strands-session-template. `copier update` keeps this file current, with its fixes: better not to edit it.
-"""The threads that write off the event loop, and the order in which one agent's writes happen."""
+"""The threads that write beside the event loop, and the order in which one agent's writes happen."""
 
 import asyncio
 import contextvars
@@ -33,13 +33,31 @@ def release() -> None:
         pool.shutdown()
 
 
-def _submit(job: Job) -> Future[None]:
+def _submit(flight: Future[None], job: Job) -> None:
+    """Complete a flight on one of the threads."""
     global _pool
-    with _lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="strands-session")
-        # The job sees the caller's context variables: tracing spans, request ids in log records.
-        return _pool.submit(contextvars.copy_context().run, job)
+    try:
+        with _lock:
+            if _pool is None:
+                _pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="strands-session")
+            # The job sees the caller's context variables: tracing spans, request ids in log records.
+            _pool.submit(contextvars.copy_context().run, _complete, flight, job)
+    except BaseException:  # no thread can start any more, as when Python ends: whoever waits must not wait for ever
+        flight.cancel()
+        flight.set_running_or_notify_cancel()
+        raise
+
+
+def _complete(flight: Future[None], job: Job) -> None:
+    """Do a job, and tell everyone who waits for its flight; unless it was cancelled before it began."""
+    if not flight.set_running_or_notify_cancel():
+        return
+    try:
+        job()
+    except BaseException as error:
+        flight.set_exception(error)
+    else:
+        flight.set_result(None)
 
 
 def _after_fork_in_child() -> None:
@@ -65,22 +83,23 @@ class Writer:
         self._process = os.getpid()
 
     def run(self, capture: Callable[[], Job | None]) -> None:
-        """Write, and wait for it.
+        """Write, on this thread.
 
         Raises:
             Exception: What `capture` or its job raised.
         """
         while True:
-            started, flight = self._start(capture)
+            job, flight = self._start(capture)
             if flight is None:
                 break
-            if started:
+            if job is not None:
+                _complete(flight, job)
                 flight.result()
                 break
             wait([flight])
 
     async def run_async(self, capture: Callable[[], Job | None]) -> None:
-        """Write, and wait for it without blocking the event loop.
+        """Write, on a thread beside the event loop.
 
         A caller that is cancelled leaves its write in flight: the next one waits for it.
 
@@ -88,13 +107,15 @@ class Writer:
             Exception: What `capture` or its job raised.
         """
         while True:
-            started, flight = self._start(capture)
+            job, flight = self._start(capture)
             if flight is None:
                 break
+            if job is not None:
+                _submit(flight, job)
             waiting = asyncio.wrap_future(flight)
             # Its error belongs to whoever started it. Without this, asyncio reports one that nobody is left to see.
             waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
-            if started:
+            if job is not None:
                 await waiting
                 break
             await asyncio.wait([waiting])
@@ -104,11 +125,11 @@ class Writer:
         if self._flight is not None and self._process == os.getpid():
             wait([self._flight])
 
-    def _start(self, capture: Callable[[], Job | None]) -> tuple[bool, Future[None] | None]:
-        """Return whether the write was started, and the one in flight."""
+    def _start(self, capture: Callable[[], Job | None]) -> tuple[Job | None, Future[None] | None]:
+        """Return a job that the caller has to complete, and its flight; or else the flight of another one."""
         with self._lock:
             if self._flight is not None and not self._flight.done() and self._process == os.getpid():
-                return False, self._flight
+                return None, self._flight
             job = capture()
-            self._flight, self._process = None if job is None else _submit(job), os.getpid()
-            return True, self._flight
+            self._flight, self._process = None if job is None else Future(), os.getpid()
+            return job, self._flight

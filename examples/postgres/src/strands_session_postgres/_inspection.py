@@ -6,7 +6,7 @@ from typing import Any
 
 from strands.types.session import Session, SessionAgent, SessionMessage
 
-from ._batch import LogRepository
+from ._log_repository import LogRepository
 
 
 class SessionInspection:

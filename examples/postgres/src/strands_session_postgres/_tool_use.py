@@ -2,6 +2,7 @@
 """Repair of conversations that a crash, or a trimmed log, left with half a tool call."""
 
 import logging
+from itertools import chain
 from typing import cast
 
 from strands.types.content import ContentBlock, Message, Messages
@@ -20,6 +21,9 @@ def repair_tool_use(messages: Messages) -> None:
         messages: The conversation, oldest first. A message that needs repair gets new `content`; one that holds nothing
             but answers to no call is removed; one is inserted where a call has no answer at all.
     """
+    blocks = chain.from_iterable(message["content"] for message in messages)
+    if not any("toolUse" in block or "toolResult" in block for block in blocks):
+        return
     position = 0
     while position < len(messages):
         called = _ids(messages[position - 1], "toolUse") if position else []

@@ -12,7 +12,8 @@ from strands.types.session import Session, SessionAgent, SessionMessage
 
 from . import schema as schemas
 from . import statements
-from ._batch import Batch, LogRepository, StoredLog
+from ._batch import Batch, StoredLog
+from ._log_repository import LogRepository
 from ._records import check_count, check_ids, check_prefix, decode, encode
 from .connection import Engine, Server
 from .documents import (
@@ -322,7 +323,10 @@ class PostgresSessionRepository(LogRepository):
         if batch.update:
             values |= {f"r_{name}": array for name, array in messages_columns(batch.update, *key).items()}
         values |= {} if batch.agent is None else agent_columns(batch.agent, name)
-        statement = statements.save(batch, expires=self._ttl is not None)
+        if statements.appends(batch, values):
+            statement = statements.APPEND_MESSAGE
+        else:
+            statement = statements.save(batch, expires=self._ttl is not None)
         try:
             ((written, *_),) = self._tables.fetch(name, statement, values, _REFUSALS)
         except errors.DivisionByZero as error:

@@ -11,28 +11,16 @@ import logging
 from functools import partial
 from typing import Any, cast
 
-from strands.bidi.hooks import BidiAgentStopEvent, BidiBeforeConnectionRestartEvent
-from strands.hooks import (
-    AfterInvocationEvent,
-    AfterMultiAgentInvocationEvent,
-    AfterNodeCallEvent,
-    AgentInitializedEvent,
-    HookOrder,
-    HookRegistry,
-    MessageAddedEvent,
-    MessageUpdatedEvent,
-    MultiAgentInitializedEvent,
-)
 from strands.multiagent import MultiAgentBase
-from strands.session import SessionManager
 from strands.types.agent import LocalAgent
 from strands.types.content import Message
 from strands.types.exceptions import SessionException
 from strands.types.session import Session, SessionType
-from typing_extensions import Self, Unpack
+from typing_extensions import Unpack
 
-from . import _executor
 from ._batch import MultiAgentState
+from ._executor import Job, Writer
+from ._hooks import SessionHooks
 from ._inspection import SessionInspection
 from ._log import clone
 from ._records import check_ids
@@ -43,7 +31,7 @@ from .repository import PostgresOptions, PostgresSessionRepository
 logger = logging.getLogger(__name__)
 
 
-class PostgresSessionManager(SessionInspection, SessionManager[LocalAgent]):
+class PostgresSessionManager(SessionInspection, SessionHooks):
     """Stores the conversation and state of agents, graphs and swarms in PostgreSQL, and restores them.
 
     Several agents may share a session; each agent of it may be in use in one place at a time.
@@ -81,9 +69,7 @@ class PostgresSessionManager(SessionInspection, SessionManager[LocalAgent]):
         self.session_id = session_id
         self.session_repository = PostgresSessionRepository(connection_string, **options)
         self._agents: dict[str, AgentSaver] = {}
-        self._multi_agents: dict[str, _executor.Writer] = {}
-        self._closed = False
-        _executor.acquire()
+        super().__init__()
         try:
             self._is_new = self._open(auto_create)
         except BaseException:
@@ -102,25 +88,7 @@ class PostgresSessionManager(SessionInspection, SessionManager[LocalAgent]):
             return False
         return True
 
-    # -- When: the hooks ---------------------------------------------------------------------------------------------
-
-    def register_hooks(self, registry: HookRegistry, **kwargs: Any) -> None:
-        """Register for the events of an agent, or of a graph or swarm.
-
-        Async methods are awaited by the SDK; this one event has to be synchronous.
-        """
-        registry.add_callback(AgentInitializedEvent, self._on_initialized)
-        registry.add_callback(MessageAddedEvent, self._on_message)
-        # Last, so that what other hooks do to the agent at the end of a turn is saved with it.
-        turn_ends = (AfterInvocationEvent, BidiAgentStopEvent, BidiBeforeConnectionRestartEvent)
-        for event in (MessageUpdatedEvent, *turn_ends):
-            registry.add_callback(event, self._on_turn_end, order=HookOrder.SDK_LAST)
-        registry.add_callback(MultiAgentInitializedEvent, self._on_multi_agent_initialized)
-        registry.add_callback(AfterNodeCallEvent, self._on_node)
-        registry.add_callback(AfterMultiAgentInvocationEvent, self._on_node)
-
-    def _on_initialized(self, event: Any) -> None:
-        self.initialize(event.agent)
+    # -- When: the hooks. They capture on the event loop, where the agent stands still, and write beside it ----------
 
     async def _on_message(self, event: Any) -> None:
         await self._saver(event.agent).save_async(event.agent, everything=False)
@@ -167,7 +135,6 @@ class PostgresSessionManager(SessionInspection, SessionManager[LocalAgent]):
                 name = f"session_id=<{self.session_id}>, agent_id=<{agent_id}>"
                 raise SessionCorruptError(f"{name} | the stored agent is nested too deeply to be restored") from error
         self._agents[agent_id] = saver
-        _warn_of_volatile_stash(agent)
 
     def append_message(self, message: Message, agent: LocalAgent, **kwargs: Any) -> None:
         """Store a message that was added to the agent, and whatever else changed in this turn.
@@ -227,8 +194,7 @@ class PostgresSessionManager(SessionInspection, SessionManager[LocalAgent]):
         self._multi_agent_writer(source).run(partial(self._capture_multi_agent, source))
 
     def _saver(self, agent: LocalAgent) -> AgentSaver:
-        if self._closed:
-            raise SessionException(f"session_id=<{self.session_id}> | the session manager is closed; make a new one")
+        self._check_open()
         saver = self._agents.get(agent.agent_id)
         if saver is None:
             raise SessionException(f"agent_id=<{agent.agent_id}> | the agent was not built with this session manager")
@@ -236,9 +202,9 @@ class PostgresSessionManager(SessionInspection, SessionManager[LocalAgent]):
             raise SessionConflictError(f"agent_id=<{agent.agent_id}> | another agent took this one's place; use that")
         return saver
 
-    def _multi_agent_writer(self, source: MultiAgentBase) -> _executor.Writer:
+    def _multi_agent_writer(self, source: MultiAgentBase) -> Writer:
         check_ids(multi_agent_id=source.id)
-        return self._multi_agents.setdefault(source.id, _executor.Writer())
+        return self._writers["multi_agent", source.id]
 
     def _open_multi_agent(self, source: MultiAgentBase) -> None:
         repository, stored = self.session_repository, None
@@ -256,7 +222,7 @@ class PostgresSessionManager(SessionInspection, SessionManager[LocalAgent]):
                 name = f"session_id=<{self.session_id}>, multi_agent_id=<{source.id}>"
                 raise SessionCorruptError(f"{name} | the stored state cannot be restored: {error!r}") from error
 
-    def _capture_multi_agent(self, source: MultiAgentBase) -> _executor.Job:
+    def _capture_multi_agent(self, source: MultiAgentBase) -> Job:
         captured = cast("MultiAgentBase", MultiAgentState(source.id, clone(source.serialize_state())))
         return partial(self.session_repository.update_multi_agent, self.session_id, captured)
 
@@ -266,29 +232,7 @@ class PostgresSessionManager(SessionInspection, SessionManager[LocalAgent]):
         """Wait for writes in flight, and give back what the manager opened. What the caller passed in stays open."""
         if self._closed:
             return
-        self._closed = True
+        super().close()
         for saver in self._agents.values():
             saver.settle()
-        for writer in self._multi_agents.values():
-            writer.settle()
         self.session_repository.close()
-        _executor.release()
-
-    def __enter__(self) -> Self:
-        """Use the manager in a `with` statement, which closes it."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Close the manager."""
-        self.close()
-
-
-def _warn_of_volatile_stash(agent: LocalAgent) -> None:
-    """Say what a restore cannot bring back: contents that a context manager moved out of the messages into memory."""
-    context_manager = agent.context_manager
-    if context_manager is not None and context_manager.stash is not None and not context_manager.stash_is_durable:
-        logger.warning(
-            "agent_id=<%s> | the context manager keeps what it takes out of messages in memory, where it ends with the"
-            " process; give the agent a durable storage: Agent(storage=...)",
-            agent.agent_id,
-        )

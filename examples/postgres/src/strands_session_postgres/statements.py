@@ -6,6 +6,8 @@ somebody who may create one of that name in a schema of the `search_path` could 
 """
 # ruff: noqa: S608 - the pieces below are constants, and values travel as parameters
 
+from typing import Any
+
 from ._batch import Batch
 
 ALIVE = "(s.expires_at > now()) IS NOT FALSE"
@@ -97,6 +99,26 @@ _REPLACE_MESSAGES = """
 # Dividing by zero is how a statement fails as a whole: a message to replace was not there.
 _ALL_REPLACED = """1 / (count(*) = 0
   OR (SELECT count(*) FROM replaced) = pg_catalog.cardinality(%(r_message_id)s::bigint[]))::int"""
+
+# A save of one message that is nothing out of the ordinary: the function does it in a quarter of the time.
+APPEND_MESSAGE = """
+SELECT {schema}.append_message(%(session_id)s, %(agent_id)s, %(version)s, %(next_id)s, %(message)s::json,
+  %(created_at)s, %(ttl)s)"""
+_EXTRAORDINARY = ("message_raw", "redacted", "redacted_raw", "created_at_raw", "updated_at_raw")
+
+
+def appends(batch: Batch, values: dict[str, Any]) -> bool:
+    """Whether `APPEND_MESSAGE` writes a batch.
+
+    Args:
+        batch: What to write.
+        values: The parameters of its statement.
+    """
+    if batch.agent is not None or batch.update or len(batch.create) != 1 or batch.version != batch.new_version:
+        return False
+    if batch.create[0].message_id != batch.next_id or values["created_at"] != values["updated_at"]:
+        return False
+    return all(values[name] is None for name in _EXTRAORDINARY)
 
 
 def save(batch: Batch, *, expires: bool) -> str:

@@ -9,7 +9,7 @@ from . import schema as schemas
 from .connection import Cursor, Errors, Server
 from .errors import SessionNotFoundError, SessionUnavailableError
 
-_NO_TABLES = (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName)
+_NO_TABLES = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction, errors.InvalidSchemaName)
 _VERSION = "SELECT max(version) FROM {schema}.migrations"
 
 Rows = list[tuple[Any, ...]]

@@ -95,7 +95,15 @@ def reads(backend: Backend) -> Calls:
 def writes(backend: Backend) -> Calls:
     """Return those that change a session, without those that create or delete it."""
     others = {"create_session", "delete_session", *reads(backend)}
-    return {name: call for name, call in declared(backend).items() if name not in others}
+    return {name: call for name, call in declared(backend).items() if name not in others} | {"an append": append}
+
+
+def append(repository: Any, session_id: str) -> None:
+    """Append a message as a manager does: the version of the agent stays. It may be gone."""
+    stored = repository.read_log(session_id, AGENT_ID)
+    version, next_id = ("gone", 0) if stored is None else (stored.version, stored.next_id)
+    new = {"create": [message(next_id)], "next_id": next_id}
+    repository.write_log(batch(session_id, version=version, new_version=version, **new))
 
 
 def fill(backend: Backend, repository: Any, session_id: str) -> None:

@@ -7,36 +7,31 @@ import pytest
 from strands.agent.conversation_manager import SlidingWindowConversationManager, SummarizingConversationManager
 from strands.types.content import Message, Messages
 from strands.types.exceptions import ContextWindowOverflowException
-from strands.types.session import SessionMessage
 
+from .backend import Backend
 from .cases import Cases, hint, lifecycle, quick
-from .records import agent, create, message, texts
-from .same import assert_same, assert_same_agent
+from .faults import watched
+from .records import texts
+from .same import assert_same_agent
 
 NewAgent = Callable[..., Any]
-Reopen = Callable[..., Any]
+NewManager = Callable[..., Any]
 OVERFLOW = ContextWindowOverflowException("full")
 
 
 @quick
 @lifecycle
 class ConversationManagers(Cases):
-    """Group E."""
+    """Group E, with real agents."""
 
-    @hint("Trimmed messages stay in the store and leave the window: the agent record says which are in it.")
-    def test_sliding_window(self, new_agent: NewAgent, reopen: Reopen, session_id: str) -> None:
-        """E1: a window of 4 after 20 messages is restored, and the SDK's own offset points at it, too."""
+    @hint("Trimmed messages leave the window: what is stored of the agent says which are in it.")
+    def test_sliding_window(self, new_agent: NewAgent) -> None:
+        """E1: a window of 4 after 20 messages is restored."""
         live = new_agent(conversation_manager=SlidingWindowConversationManager(4))
         for turn in range(10):
             live(f"question {turn}")
         assert len(live.messages) == 4
         assert_same_agent(new_agent(conversation_manager=SlidingWindowConversationManager(4)), live)
-        stored = reopen().read_agent(session_id, live.agent_id)
-        assert stored is not None
-        offset = stored.conversation_manager_state["removed_message_count"]
-        listed = reopen().list_messages(session_id, live.agent_id, offset=offset)
-        assert_same([one.to_message() for one in listed], live.messages)
-        assert len(reopen().list_messages(session_id, live.agent_id)) == 20
 
     @hint("A window may be empty: the layout names no message, and the next id still counts on.")
     def test_window_of_nothing(self, new_agent: NewAgent) -> None:
@@ -77,27 +72,25 @@ class ConversationManagers(Cases):
         assert texts(live.messages)[0] == "question 0"
         assert_same_agent(new_agent(agent_id="two", conversation_manager=summarizing(1)), live)
 
-    @hint("Nothing is trimmed: all records, in their order.")
-    def test_no_conversation_manager(self, new_agent: NewAgent, reopen: Reopen, session_id: str) -> None:
-        """E5: without trimming, every message is restored, and the SDK's offset is 0."""
+    @hint("Nothing is trimmed: all messages, in their order.")
+    def test_no_conversation_manager(self, new_agent: NewAgent) -> None:
+        """E5: without trimming, every message is restored."""
         live = new_agent()
         for turn in range(12):
             live(f"question {turn}")
         assert len(live.messages) == 24
         assert_same_agent(new_agent(), live)
-        stored = reopen().read_agent(session_id, live.agent_id)
-        assert stored is not None
-        assert stored.conversation_manager_state["removed_message_count"] == 0
 
     @hint("Which messages are kept depends on the conversation manager: with another one, refuse, and write nothing.")
-    def test_other_conversation_manager(self, new_agent: NewAgent, reopen: Reopen, session_id: str) -> None:
+    def test_other_conversation_manager(self, backend: Backend, new_agent: NewAgent, new_manager: NewManager) -> None:
         """E: an agent with another conversation manager than the stored one is refused, and nothing changes."""
         live = new_agent(conversation_manager=SlidingWindowConversationManager(4))
         live("hi")
-        before = reopen().read_agent(session_id, live.agent_id)
-        with pytest.raises(ValueError, match="conversation"):
-            new_agent(conversation_manager=summarizing())
-        assert_same(vars(reopen().read_agent(session_id, live.agent_id)), vars(before))
+        manager = new_manager()
+        with watched(*backend.writes(manager)) as writes, pytest.raises(ValueError, match="conversation"):
+            new_agent(session_manager=manager, conversation_manager=summarizing())
+        assert writes == []
+        assert_same_agent(new_agent(conversation_manager=SlidingWindowConversationManager(4)), live)
 
     @hint("A reduction after an overflow is followed by a direct, synchronous sync_agent: write what it did.")
     def test_overflow(self, new_agent: NewAgent) -> None:
@@ -109,36 +102,41 @@ class ConversationManagers(Cases):
         assert_same_agent(new_agent(conversation_manager=SlidingWindowConversationManager(6)), live)
 
     @hint("The SDK answers a call in the last message itself, when the next prompt arrives: leave it there.")
-    def test_call_without_result(self, new_agent: NewAgent, repository: Any, session_id: str) -> None:
+    def test_call_without_result(self, new_agent: NewAgent) -> None:
         """E6: a conversation that ends in a tool call, as after a crash, goes on with a new prompt."""
-        create(repository, session_id, message(0), call(1), agent_id="default")
+        new_agent(messages=[said(0), call()])
         restored = new_agent()
         restored("go on")
         assert_paired(restored.model.calls[0])
         assert_same_agent(new_agent(), restored)
 
     @hint("A result whose call was trimmed is refused by model providers: leave it out.")
-    def test_result_without_call(self, new_agent: NewAgent, repository: Any, session_id: str) -> None:
+    def test_result_without_call(self, new_agent: NewAgent, new_manager: NewManager) -> None:
         """E7: a conversation that begins with the result of a trimmed call goes on with a new prompt."""
-        create(repository, session_id, call(0), result(1), message(2, role="assistant"), agent_id="default")
-        trimmed = {"__name__": "SlidingWindowConversationManager", "removed_message_count": 1, "model_call_count": 0}
-        repository.update_agent(session_id, agent("default", conversation_manager_state=trimmed))
-        restored = new_agent(conversation_manager=SlidingWindowConversationManager(40))
+        manager: Any = new_manager()
+        window = SlidingWindowConversationManager
+        messages = [call(), result(), said(2, "assistant")]
+        live = new_agent(session_manager=manager, conversation_manager=window(40), messages=messages)
+        del live.messages[0]
+        live.conversation_manager.removed_message_count = 1
+        manager.sync_agent(live)
+        restored = new_agent(conversation_manager=window(40))
         restored("go on")
         assert_paired(restored.model.calls[0])
         assert texts(restored.messages) == ["text 2", "go on", "answer 1"]
 
     @pytest.mark.parametrize("broken", ["no result", "half of the results", "another result", "result of nothing"])
-    @hint("A repair must not confuse the next restore: which records are whose, and what the next id is.")
-    def test_repaired_twice(self, new_agent: NewAgent, repository: Any, session_id: str, broken: str) -> None:
+    @hint("A repair must not confuse the next restore: which messages are whose, and where the next one stands.")
+    def test_repaired_twice(self, new_agent: NewAgent, broken: str) -> None:
         """E8: a conversation with a broken call is restored, used, restored again, and used again."""
-        records = {
-            "no result": [call(1), message(2)],
-            "half of the results": [call(1, "a", "b"), result(2, "b", text="and more")],
-            "another result": [call(1, "a"), result(2, "c")],
-            "result of nothing": [message(1, role="assistant"), result(2, "a", text="and more")],
+        messages = {
+            "no result": [call(), said(2)],
+            "half of the results": [call("a", "b"), result("b", text="and more")],
+            "another result": [call("a"), result("c")],
+            "result of nothing": [said(1, "assistant"), result("a", text="and more")],
         }[broken]
-        create(repository, session_id, message(0), *records, message(3, role="assistant"), agent_id="default")
+        has_more = "and more" in repr(messages)
+        new_agent(messages=[said(0), *messages, said(3, "assistant")])
         first = new_agent()
         first("one")
         second = new_agent()
@@ -148,25 +146,19 @@ class ConversationManagers(Cases):
             assert_paired(one.model.calls[0])
         assert_same_agent(new_agent(), second)
         assert texts(second.messages)[-4:] == ["one", "answer 1", "two", "answer 1"]
-        assert ("and more" in repr(second.messages)) == ("and more" in repr(records))
+        assert ("and more" in repr(second.messages)) == has_more
 
-    @hint("A repair inserts messages without a record: removed messages cannot be counted to find the window.")
-    def test_repaired_and_trimmed(self, new_agent: NewAgent, repository: Any, session_id: str) -> None:
+    @hint("A repair inserts messages that were never stored: removed messages cannot be counted to find the window.")
+    def test_repaired_and_trimmed(self, new_agent: NewAgent) -> None:
         """E9, N3: a repaired call that is trimmed later leaves the window that the live agent has."""
-        records = [
-            message(0),
-            call(1),
-            message(2),
-            *(message(n, role="assistant" if n % 2 else "user") for n in (3, 4, 5)),
-        ]
-        create(repository, session_id, *records, agent_id="default")
-        window = {"__name__": "SlidingWindowConversationManager", "removed_message_count": 0, "model_call_count": 0}
-        repository.update_agent(session_id, agent("default", conversation_manager_state=window))
-        live = new_agent(conversation_manager=SlidingWindowConversationManager(6))
+        window = SlidingWindowConversationManager
+        messages = [said(0), call(), said(2), said(3, "assistant"), said(4), said(5, "assistant")]
+        new_agent(conversation_manager=window(6), messages=messages)
+        live = new_agent(conversation_manager=window(6))
         assert len(live.messages) == 7, "the call got a result"
         for turn in range(4):
             live(f"question {turn}")
-            assert_same_agent(new_agent(conversation_manager=SlidingWindowConversationManager(6)), live)
+            assert_same_agent(new_agent(conversation_manager=window(6)), live)
         assert_paired(live.messages)
 
 
@@ -175,16 +167,21 @@ def summarizing(pin_first: int | None = None) -> SummarizingConversationManager:
     return SummarizingConversationManager(0.5, 2, pin_first=pin_first)
 
 
-def call(message_id: int, *tool_use_ids: str) -> SessionMessage:
+def said(number: int, role: Any = "user") -> Message:
+    """A message with a text that no other one has."""
+    return {"role": role, "content": [{"text": f"text {number}"}]}
+
+
+def call(*tool_use_ids: str) -> Message:
     """A message that calls a tool, once or several times."""
     uses: Any = [{"toolUse": {"toolUseId": one, "name": "look_up", "input": {}}} for one in tool_use_ids or ("a",)]
-    return message(message_id, *uses, role="assistant")
+    return {"role": "assistant", "content": uses}
 
 
-def result(message_id: int, tool_use_id: str = "a", text: str | None = None) -> SessionMessage:
+def result(tool_use_id: str = "a", text: str | None = None) -> Message:
     """A message with the result of a call, and perhaps a text beside it."""
-    answer = {"toolUseId": tool_use_id, "status": "success", "content": [{"text": "42"}]}
-    return message(message_id, {"toolResult": answer}, *([text] if text else []))
+    content: Any = [{"toolResult": {"toolUseId": tool_use_id, "status": "success", "content": [{"text": "42"}]}}]
+    return {"role": "user", "content": content + ([{"text": text}] if text else [])}
 
 
 def assert_paired(messages: Messages) -> None:

@@ -14,11 +14,12 @@ from strands.types.session import SessionAgent, SessionMessage
 from . import package
 from .another_package import AnotherPackage
 from .cases import Cases, hint, lifecycle, quick, requires
-from .content import EVERY_BYTE
-from .faults import failing, use_single_methods, watching
-from .multi_agents import PLAIN, STATE, Orchestrator, chain
+from .faults import failing
+from .faults_of_records import use_single_methods, watching
+from .graphs import chain
+from .multi_agents import PLAIN, STATE, Orchestrator
 from .package import copy_session
-from .records import AGENT_ID, EARLY, LATER, agent, create, ids, message, session, texts
+from .records import AGENT_ID, EARLY, EVERY_BYTE, LATER, agent, create, ids, message, session, texts
 from .restore_agents import look_up
 from .same import assert_same, assert_same_agent, assert_same_contents
 from .scripted_model import Call, scripted_agent

@@ -14,7 +14,7 @@ from strands.types.session import Session, SessionAgent, SessionMessage
 
 from . import package
 from .backend import Backend
-from .identifiers import ALIKE, EMPTY, HOSTILE, NOT_TEXT, ODD
+from .identifiers_of_agents import ALIKE, EMPTY, HOSTILE, NOT_TEXT, ODD
 from .package import Batch
 from .records import EARLY, LATER
 

@@ -10,7 +10,8 @@ from strands_session_postgres import (
     SessionUnavailableError,
     copy_session,
 )
-from strands_session_postgres._batch import Batch, LogRepository
+from strands_session_postgres._batch import Batch
+from strands_session_postgres._log_repository import LogRepository
 
 SessionManager = package.PostgresSessionManager
 SessionRepository = package.PostgresSessionRepository

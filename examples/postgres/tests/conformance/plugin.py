@@ -10,9 +10,11 @@ import pytest
 
 from .backend import Backend
 from .cases import KINDS
-from .faults import use_single_methods
+from .faults_of_records import use_single_methods
 from .guard import Refusal, is_case, is_declared, is_excused, is_narrowed, names_files, objections
+from .records import ids
 from .report import Report
+from .same import assert_same_record
 from .scripted_model import Step, scripted_agent
 from .trials import TrialsReport, add_options
 from .trials import trials as trials  # a fixture
@@ -105,19 +107,17 @@ def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def new_session_id(backend: Backend) -> Iterator[Callable[..., str]]:
     """Make ids of sessions that nobody else uses, so that tests can share a server; the sessions are deleted."""
-    ids: list[str] = []
+    made: list[str] = []
 
     def new_session_id(template: str = "{}") -> str:
-        ids.append(template.replace("{}", uuid.uuid4().hex))
-        return ids[-1]
+        made.append(template.replace("{}", uuid.uuid4().hex))
+        return made[-1]
 
     yield new_session_id
-    repository = backend.repository()
-    for session_id in ids:
-        # Some tests leave a session, some none, and an author may not have written the method yet: group I tests it.
+    for session_id in made:
+        # Some tests leave a session, some none, and an author may not have written the method yet.
         with contextlib.suppress(Exception):
-            repository.delete_session(session_id)
-    close(repository)
+            backend.forget(session_id)
 
 
 @pytest.fixture
@@ -178,6 +178,27 @@ def new_agent(new_manager: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.fixture
+def stored(backend: Backend, reopen: Callable[..., Any], session_id: str) -> Callable[..., Any]:
+    """Read what is stored of an agent of the test's session: all its messages, or None where there is no session.
+
+    The records have the ids from 0 on, without a hole; of a session that is not there nothing is left at rest.
+    """
+
+    def stored(agent_id: str = "default") -> Any:
+        repository = reopen()
+        if repository.read_session(session_id) is None:
+            assert session_id.encode() not in backend.dump(), "there is no session, but something of it is at rest"
+            return None
+        records = repository.list_messages(session_id, agent_id)
+        assert ids(records) == list(range(len(records)))
+        for record in records:
+            assert_same_record(repository.read_message(session_id, agent_id, record.message_id), record)
+        return [record.to_message() for record in records]
+
+    return stored
+
+
+@pytest.fixture
 def new_storage(backend: Backend) -> Iterator[Callable[..., Any]]:
     """Make storages with connections of their own: what they read is in the store. Before and after it is empty."""
     with contextlib.ExitStack() as opened:
@@ -205,5 +226,5 @@ async def delete_all(storage: Any) -> None:
 
 
 def close(opened: Any) -> None:
-    """Close a repository or a manager that can be closed."""
+    """Close what can be closed."""
     getattr(opened, "close", lambda: None)()

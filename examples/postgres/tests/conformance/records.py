@@ -8,6 +8,7 @@ from strands.session.session_repository import SessionRepository
 from strands.types.session import Session, SessionAgent, SessionMessage, SessionType
 
 AGENT_ID = "agent"
+EVERY_BYTE = bytes(range(256))
 EARLY = "2024-02-29T23:59:59.987654+00:00"
 LATER = "2024-03-01T00:00:01+00:00"
 """Timestamps that no clock gives today: one with microseconds and one without, as Python writes them."""

@@ -17,10 +17,9 @@ from strands.vended_plugins.context_offloader import ContextOffloader
 from . import cases, package
 from .backend import Backend
 from .cases import Cases, hint, lifecycle, quick, requires
-from .content import EVERY_BYTE
-from .multi_agents import chain, swarm
+from .graphs import chain, swarm
 from .processes import OtherProcess
-from .records import texts
+from .records import EVERY_BYTE, texts
 from .redaction import REDACTED, SECRET, before_model
 from .same import assert_same, assert_same_agent
 from .scripted_model import Block, Call, Step, scripted_agent

@@ -12,7 +12,7 @@ from strands import Agent, tool
 from . import package
 from .backend import Backend
 from .cases import Cases, faults, hint, lifecycle, requires
-from .faults import CallFault, managers_with, use_single_methods
+from .faults_of_records import CallFault, managers_with, use_single_methods
 from .outages import error_of
 from .records import ids
 from .restore import user

@@ -4,17 +4,25 @@
 import logging
 import weakref
 from functools import partial
+from typing import Protocol
 
 from strands.types.agent import LocalAgent
 from strands.types.content import Message
 from strands.types.exceptions import SessionException
 
-from ._batch import LogRepository
+from ._batch import Batch
 from ._executor import Job, Writer
 from ._log import AgentLog, Save
 from .errors import SessionConflictError, SessionUnavailableError
 
 logger = logging.getLogger(__name__)
+
+
+class LogWriter(Protocol):
+    """What takes the batches."""
+
+    def write_log(self, batch: Batch, /) -> None:
+        """Write all of a batch, or raise a `SessionException`; `SessionUnavailableError` says that it may be stored."""
 
 
 class AgentSaver:
@@ -25,12 +33,12 @@ class AgentSaver:
         log: What is known to be stored of the agent.
     """
 
-    def __init__(self, repository: LogRepository, session_id: str, agent: LocalAgent) -> None:
+    def __init__(self, writer: LogWriter, session_id: str, agent: LocalAgent) -> None:
         agent_id = agent.agent_id
         self.agent = weakref.ref(agent)
         self.log = AgentLog(session_id, agent_id)
         self._name = f"session_id=<{session_id}>, agent_id=<{agent_id}>"
-        self._repository = repository
+        self._store = writer
         self._writer = Writer()
         self._unsure: Save | None = None  # a save whose reply was lost, or never came
         self._refused: SessionConflictError | None = None
@@ -84,7 +92,7 @@ class AgentSaver:
     def _write(self, save: Save) -> None:
         batch, self._unsure = save.batch, save
         try:
-            self._repository.write_log(batch)
+            self._store.write_log(batch)
         except SessionConflictError as error:
             self._unsure, self._refused = None, error
             if batch.version is not None:  # else the agent is just being created, by two at once

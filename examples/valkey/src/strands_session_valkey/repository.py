@@ -28,8 +28,9 @@ from strands.multiagent import MultiAgentBase
 from strands.types.session import Session, SessionAgent, SessionMessage
 
 from . import scripts
-from ._batch import Batch, LogRepository, StoredLog
+from ._batch import Batch, StoredLog
 from ._layout import LAST_ID, wanted
+from ._log_repository import LogRepository
 from ._records import (
     check_count,
     check_ids,
@@ -360,9 +361,16 @@ def _window(agent: SessionAgent) -> str:
     return ",".join(f"{first}-{'' if last == LAST_ID else last}" for first, last in runs)
 
 
-def _messages(session_id: str, agent_id: str, ids: bytes | str, records: list[bytes | str]) -> list[SessionMessage]:
-    positions = [int(message_id) for message_id in text(ids).split(",") if message_id]
-    return decode_messages(list(zip(positions, records, strict=True)), session_id, agent_id)
+def _messages(
+    session_id: str, agent_id: str, named: bytes | str, answers: list[list[bytes | str | None]]
+) -> list[SessionMessage]:
+    """Return the messages that a script fetched, given their ids as it names them."""
+    records: list[tuple[int, bytes | str]] = []
+    for names, texts in zip(text(named).split(), answers, strict=True):
+        first, is_run, last = names.partition("-")
+        ids = range(int(first), int(last) + 1) if is_run else map(int, names.split(","))
+        records += [(message_id, one) for message_id, one in zip(ids, texts, strict=True) if one is not None]
+    return decode_messages(records, session_id, agent_id)
 
 
 def _check(answer: bytes | str, name: str) -> None:

@@ -139,10 +139,29 @@ local function existing(first, last)
   end
   return found
 end
+
+-- Adds the texts of the messages from one place in `ids` to another to an answer, as an array for each command. Returns
+-- their ids, which go without saying within a run: `0-999` and `7,9`.
+local function fetch(answer, ids, start, stop)
+  local named = {}
+  for from = start, stop, 1000 do
+    local fields, to = {}, math.min(stop, from + 999)
+    for i = from, to do fields[#fields + 1] = field(ids[i]) end
+    answer[#answer + 1] = redis.call('HMGET', KEYS[1], unpack(fields))
+    if ids[to] - ids[from] == to - from then
+      named[#named + 1] = string.format('%.0f-%.0f', ids[from], ids[to])
+    else
+      local each = {}
+      for i = from, to do each[#each + 1] = string.format('%.0f', ids[i]) end
+      named[#named + 1] = table.concat(each, ',')
+    end
+  end
+  return table.concat(named, ' ')
+end
 """
 
-# field of the agent. Answers with its record, version and next id, the messages' ids joined by commas, and the
-# messages: those that the agent's window names, which is runs of ids, or `+` and how many of the oldest to leave out.
+# field of the agent. Answers with its record, version and next id, the messages' ids, and the messages: those that the
+# agent's window names, which is runs of ids, or `+` and how many of the oldest to leave out.
 RESTORE = _script(
     _KEEP_ALIVE
     + _MESSAGES
@@ -156,43 +175,30 @@ if not (answer[2] and window and next and next >= 0 and next <= 9007199254740992
   return 'damaged'
 end
 
-local function fetch(ids, after)
-  for start = after + 1, #ids, 1000 do
-    local fields = {}
-    for i = start, math.min(#ids, start + 999) do fields[#fields + 1] = field(ids[i]) end
-    for i, text in ipairs(redis.call('HMGET', KEYS[1], unpack(fields))) do
-      if text then
-        answer[#answer + 1] = text
-        named[#named + 1] = string.sub(fields[i], #message + 1)
-      end
-    end
-  end
-end
-
 local skip = tonumber(string.match(window, '^%+(%d+)$'))
-if skip then fetch(existing(0, next - 1), skip) end
-for first, last in string.gmatch(skip and '' or window, '(%d+)-(%d*)') do
-  fetch(between(tonumber(first), tonumber(last) or next - 1), 0)
+if skip then
+  local ids = existing(0, next - 1)
+  named[1] = fetch(answer, ids, skip + 1, #ids)
 end
-answer[4] = table.concat(named, ',')
+for first, last in string.gmatch(skip and '' or window, '(%d+)-(%d*)') do
+  local ids = between(tonumber(first), tonumber(last) or next - 1)
+  named[#named + 1] = fetch(answer, ids, 1, #ids)
+end
+answer[4] = table.concat(named, ' ')
 keep_alive()
 return answer
 """
 )
 
-# field of the agent, offset, and limit or ''. Answers with the messages' ids, joined by commas, and the messages.
+# field of the agent, offset, and limit or ''. Answers with the messages' ids, and the messages.
 LIST = _script(
     _KEEP_ALIVE
     + _MESSAGES
     + """
 local offset, limit = tonumber(ARGV[3]), tonumber(ARGV[4]) or math.huge
 local ids = existing(0, (tonumber(redis.call('HGET', KEYS[1], ARGV[2] .. ':next')) or 0) - 1)
-local named, answer = {}, {''}
-for i = offset + 1, math.min(#ids, offset + limit) do
-  named[#named + 1] = string.format('%.0f', ids[i])
-  answer[#answer + 1] = redis.call('HGET', KEYS[1], field(ids[i]))
-end
-answer[1] = table.concat(named, ',')
+local answer = {''}
+answer[1] = fetch(answer, ids, offset + 1, math.min(#ids, offset + limit))
 keep_alive()
 return answer
 """

@@ -27,6 +27,8 @@ class Backend:
     """Sessions can be listed by id prefix, page by page, and the agents of a session."""
     atomic_batch: bool = False
     """`write_log` and `read_log` are the backend's own: all or nothing, in one step."""
+    redacts: bool = False
+    """What was redacted, or rewritten, is overwritten at rest."""
     conflict: bool = False
     """A second live writer is refused, of messages and of state."""
     connection_string: bool = False
@@ -100,6 +102,30 @@ class Backend:
     def manager(self, session_id: str, **options: Any) -> Any:
         """A manager of the session with a connection of its own."""
         return package.SessionManager(session_id, **{**self.options(), **options})
+
+    def writes(self, manager: Any) -> tuple[Any, str]:
+        """The object, and the name of its method, by which a manager's saves reach the store: the kit lets it fail."""
+        return manager.session_repository, "write_log"
+
+    def reads(self, manager: Any) -> tuple[Any, str]:
+        """The object, and the name of its method, by which a manager reads what it restores."""
+        return manager.session_repository, "read_log"
+
+    def writes_multi_agent(self, manager: Any) -> tuple[Any, str]:
+        """The same for the state of a graph or swarm."""
+        return manager.session_repository, "update_multi_agent"
+
+    def reads_multi_agent(self, manager: Any) -> tuple[Any, str]:
+        """The same for the state of a graph or swarm."""
+        return manager.session_repository, "read_multi_agent"
+
+    def forget(self, session_id: str) -> None:
+        """Delete a session, by a connection of its own."""
+        repository = self.repository()
+        try:
+            repository.delete_session(session_id)
+        finally:
+            getattr(repository, "close", lambda: None)()
 
     def address(self) -> tuple[str, int]:
         """Host and port of the store. With `round_trips` the kit puts a proxy in front of it."""

@@ -10,7 +10,7 @@ import pytest
 from . import package
 from .backend import Backend
 from .cases import Cases, hint, lacks, lifecycle, quick, requires
-from .faults import use_single_methods
+from .faults_of_records import use_single_methods
 from .package import Batch
 from .records import AGENT_ID, agent, create, ids, message, session, texts
 from .same import assert_same, assert_same_record
@@ -84,11 +84,13 @@ class Batches(Cases):
             values = {"agent_id": name, "create": new, "update": changed, "version": "v1", "new_version": "v2"}
             values |= {"agent": agent(name, state={"name": name}), "next_id": length}
             repository.write_log(batch(session_id, **values))
+            last = {"create": [message(length + 1, f"last {name}")], "next_id": length + 1}
+            repository.write_log(batch(session_id, agent_id=name, version="v2", new_version="v2", **last))
         for session_id, name in places:
             stored, length = reopen().read_log(session_id, name), lengths[session_id, name]
             old = [f"{session_id} {name}"] * (length - 1)
-            assert texts(stored.messages) == [f"changed {name}", *old, f"new {name}"]
-            assert (stored.next_id, stored.agent.state) == (length + 1, {"name": name})
+            assert texts(stored.messages) == [f"changed {name}", *old, f"new {name}", f"last {name}"]
+            assert (stored.next_id, stored.agent.state) == (length + 2, {"name": name})
 
     @requires("atomic_batch")
     @pytest.mark.parametrize("fault", ["taken id", "missing message", "stale version", "missing agent"])
@@ -163,6 +165,7 @@ class Batches(Cases):
             {"agent": agent(state={"a": 1})},
             {"update": [message(0, "new")]},
             {"create": [message(3, "mine")]},
+            {"create": [message(3, "mine")], "new_version": stored.version},
         ):
             with pytest.raises(package.SessionConflictError, match=f"message_id=<{left}>"):
                 repository.write_log(batch(session_id, version=stored.version, next_id=3, **change))

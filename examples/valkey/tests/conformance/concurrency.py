@@ -74,23 +74,6 @@ class Concurrency(Cases):
         assert ids(reopen().list_messages(session_id, AGENT_ID)) == list(range(5))
 
     @lifecycle
-    @hint(
-        "The second process finds the session, or the agent, that the first one is just creating, and attaches to it."
-    )
-    def test_processes_start_at_once(self, backend: Backend, new_agent: NewAgent, session_id: str) -> None:
-        """J4: of 4 processes that open one new session at once, with an agent each and one in common, none fails."""
-        barrier = CONTEXT.Barrier(4)
-        with ExitStack() as running:
-            processes = [
-                running.enter_context(OtherProcess(start_at_once, backend.options(), session_id, number, barrier))
-                for number in range(4)
-            ]
-            assert [process.report() for process in processes] == ["fine"] * 4
-        for number in range(4):
-            assert len(new_agent(agent_id=f"agent-{number}").messages) == 2
-        assert new_agent(agent_id="common").messages == []
-
-    @lifecycle
     @hint("Of several processes that make tables at once, all but one find them half made: take a lock, or try again.")
     def test_processes_on_an_empty_store(self, backend: Backend, session_id: str) -> None:
         """J5: of 8 processes that start at once where nothing is yet, no table and no file, none fails."""
@@ -143,18 +126,6 @@ def outcome(action: Callable[[], Any]) -> str:
     except SessionException as error:
         return f"failure: {error}"
     return "success"
-
-
-def start_at_once(options: dict[str, Any], session_id: str, number: int, barrier: Barrier, pipe: Connection) -> None:
-    """Open a session when all processes are ready to, and talk."""
-    try:
-        barrier.wait(PATIENCE)
-        with package.SessionManager(session_id, **options) as manager:
-            scripted_agent(manager, agent_id="common")
-            scripted_agent(manager, agent_id=f"agent-{number}")("hi")
-        pipe.send("fine")
-    except BaseException as error:
-        pipe.send(repr(error))
 
 
 def start_on_nothing(options: dict[str, Any], session_id: str, number: int, barrier: Barrier, pipe: Connection) -> None:

@@ -10,12 +10,11 @@ from strands.types.session import SessionMessage
 
 from .backend import Backend
 from .cases import Cases, hint, lacks, messages, quick, requires
-from .records import AGENT_ID, agent, create, ids, message, session, texts
+from .records import AGENT_ID, EVERY_BYTE, agent, create, ids, message, session, texts
 from .same import assert_same, assert_same_record
 
 Reopen = Callable[..., Any]
 
-EVERY_BYTE = bytes(range(256))
 NUMBERS = [0.1, 1e22, 1e16, 2**70, -(2**70), 5e-324, 1.7976931348623157e308, -0.0, 0.0, 1.0, 1, True, False, None]
 NOT_FINITE = [math.nan, math.inf, -math.inf]
 

@@ -172,7 +172,7 @@ class HistoryOfAgents(RuleBasedStateMachine):
     def fail(self, prompt: str, executed: bool, after: int) -> None:
         """Talk while a save fails, before the store executes it or after that."""
         self.sync()
-        with failing(self.manager.session_repository, executed=executed, after=after):
+        with failing(self.manager.session_repository, "write_log", executed=executed, after=after):
             error = outcome(lambda: self.turn(prompt, "an answer"))
         assert isinstance(error, package.SessionUnavailableError), f"a save failed, and the turn: {error!r}"
         self.saved = None

@@ -5,55 +5,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from strands.session.session_manager import SessionManager
 
 from .backend import Backend
-from .cases import Cases, agents, deletion, hint, lifecycle, messages, quick, requires, sessions
+from .cases import Cases, agents, deletion, hint, messages, quick, requires, sessions
 from .cases import multi_agents as needs_multi_agents
+from .identifiers_of_agents import ALIKE, EMPTY, HOSTILE, NOT_TEXT, ODD
 from .multi_agents import Orchestrator
 from .records import AGENT_ID, agent, create, ids, message, session, texts
 
 Reopen = Callable[..., Any]
-
-ALIKE = [
-    "{}a",
-    "{}ab",
-    "{}a:b",
-    "{}a_",
-    "{}a%",
-    "{}A",
-    "{}a*",
-    "{}[a]",
-    "{}?",
-    "{}a ",
-    " {}a",
-    "{}\u00e4",
-    "{}a\u0308",
-    "{}{a}",
-]
-"""Ids that prefixes, wildcards, patterns, trimming and folding take for one another."""
-
-HOSTILE = ["{}/a", "{}\\a", "{}/../a", "/{}", "{}\x00", "{}\na", "\t{}", "{}\x1f", "{}\x7f"]
-EMPTY = ["", " ", "   ", "\u2003", ".", ".."]
-NOT_TEXT = [None, 7, b"bytes"]
-ODD = """a.b..c
-'; DROP TABLE sessions; --
-"quoted"
-`tick`
-$HOME
-{tag}
-%(name)s %s
-a#b;c|d&e
--a
-~
-null
-0
-日本語
-👩‍👩‍👧‍👦
-<script>
-${x}
-a=b,c
-agent:a:message:1""".splitlines()
 
 
 @quick
@@ -218,27 +178,6 @@ class Identifiers(Cases):
             repository.read_multi_agent(session_id, bad)
         with pytest.raises(ValueError, match="multi_agent_id"):
             repository.update_multi_agent(session_id, Orchestrator(bad))
-
-    @lifecycle
-    @pytest.mark.parametrize("bad", ["a/b", "..", "a\x00", "", " ", "a\n", "\u00e9" * 257])
-    @hint("The manager refuses the id in its constructor, before it connects or creates anything.")
-    def test_malformed_id_in_manager(self, backend: Backend, bad: str) -> None:
-        """H2, H3: a manager of a malformed session id is a ValueError."""
-        with pytest.raises(ValueError, match="session_id"):
-            backend.manager(bad)
-
-    @lifecycle
-    @hint("The SDK refuses only path separators in an agent's id: the manager has to refuse the rest.")
-    def test_malformed_agent_id_in_manager(
-        self,
-        new_agent: Callable[..., Any],
-        new_manager: Callable[..., SessionManager[Any]],
-        reopen: Reopen,
-        session_id: str,
-    ) -> None:
-        """H3: an agent with a malformed id is refused when it is built."""
-        with pytest.raises(ValueError, match="agent_id"):
-            new_agent(agent_id="a\nb", session_manager=new_manager())
 
     @messages
     @pytest.mark.parametrize("template", ["{}", "\u00e9{}", "\U0001f600{}"])

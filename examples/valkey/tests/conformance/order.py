@@ -36,6 +36,7 @@ class Order(Cases):
         create(repository, session_id, *(message(number) for number in numbers))
         again = reopen()
         assert ids(again.list_messages(session_id, AGENT_ID)) == numbers
+        assert ids(again.list_messages(session_id, AGENT_ID, limit=4)) == numbers[:4]
         assert_same_record(again.read_message(session_id, AGENT_ID, 2**53 - 1), message(2**53 - 1))
         for number in (2**53, 2**63, 2**64):
             with pytest.raises(ValueError, match="message_id"):

@@ -10,7 +10,8 @@ from strands_session_valkey import (
     SessionUnavailableError,
     copy_session,
 )
-from strands_session_valkey._batch import Batch, LogRepository
+from strands_session_valkey._batch import Batch
+from strands_session_valkey._log_repository import LogRepository
 
 SessionManager = package.ValkeySessionManager
 SessionRepository = package.ValkeySessionRepository

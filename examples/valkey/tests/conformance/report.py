@@ -17,6 +17,7 @@ COLUMNS = ("passed", "failed", "expected to fail", "not declared")
 ABSENT = {
     "multi_agent": "Graphs and swarms cannot be stored: the attempt is a `NotImplementedError`.",
     "list_sessions": "Sessions cannot be listed, nor the agents of a session: the attempt is a `NotImplementedError`.",
+    "redacts": "What was redacted, or rewritten, is no longer restored, but may stay at rest.",
     "atomic_batch": "A save is several writes. A crash in between leaves all messages, and the state of one save ago.",
     "conflict": "Of two live agents with one id the second is refused only where both add a message. Where they change"
     " nothing but state, the last one wins.",

@@ -17,7 +17,7 @@ from . import cases, multi_agents, package
 from .backend import PASSWORD, Backend
 from .cases import Cases, deletion, faults, hint, lifecycle, requires
 from .concurrency import in_threads
-from .faults import use_single_methods
+from .faults_of_records import use_single_methods
 from .hostile import COMMANDS, LAYOUTS, NOT_OBJECTS, PARTS, REFUSED
 from .multi_agents import Orchestrator
 from .records import AGENT_ID, agent, create, ids, message, session, texts

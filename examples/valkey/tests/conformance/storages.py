@@ -13,7 +13,7 @@ from strands.types.exceptions import StorageError
 from . import cases, package
 from .backend import Backend
 from .cases import Cases, hint, lacks, quick, requires
-from .content import EVERY_BYTE
+from .records import EVERY_BYTE
 
 NewStorage = Callable[..., Any]
 

@@ -77,6 +77,25 @@ ALTER TABLE {schema}.messages
     ALTER COLUMN redact_message_raw SET STATISTICS 0;
 ALTER TABLE {schema}.multi_agents ALTER COLUMN state_raw SET STATISTICS 0;
 
+-- What nearly every save is: one message more, and nothing else. A function, since the server plans its statements once
+-- for a connection, and their text does not travel. They are those of `statements.save`. $1 session_id, $2 agent_id,
+-- $3 version, $4 message_id, $5 message, $6 created_at, $7 ttl. It answers 0 where nothing was written.
+CREATE FUNCTION {schema}.append_message(text, text, text, bigint, json, timestamptz, double precision) RETURNS integer
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE {schema}.agents SET next_id = $4 + 1
+    WHERE session_id = $1 AND agent_id = $2 AND version = $3 AND next_id = $4 AND EXISTS (
+        SELECT FROM {schema}.sessions s WHERE s.session_id = $1 AND (s.expires_at > now()) IS NOT FALSE);
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    INSERT INTO {schema}.messages VALUES ($1, $2, $4, $5, NULL, NULL, NULL, $6, NULL, $6);
+    IF $7 IS NOT NULL THEN
+        UPDATE {schema}.sessions SET expires_at = now() + $7 * interval '1s' WHERE session_id = $1;
+    END IF;
+    RETURN 1;
+END $$;
+
 -- For analysis: one row a message. What a message lacks, or cannot be looked into, is null.
 CREATE VIEW {schema}.message_facts AS
 SELECT
