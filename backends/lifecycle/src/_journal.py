@@ -228,4 +228,5 @@ def _event(batch: Batch, where: str) -> str:
         "new_version": batch.new_version,
         "next_id": batch.next_id,
     }
-    return f"{json.dumps(known)[:-1]},{','.join([f'{json.dumps(key)}:{value}' for key, value in records.items()])}}}"
+    begin = json.dumps(known, separators=(",", ":"))
+    return f"{begin[:-1]},{','.join([f'{json.dumps(key)}:{value}' for key, value in records.items()])}}}"
