@@ -64,8 +64,9 @@ def plan(session: nox.Session) -> None:
     session.log("tests     the template: every combination rendered, odd names, wheel, updates, the kit on broken code")
     session.log(f"examples  examples/ is what the template renders, and passes its own tests on Python {NEWEST}")
     session.log(f"generated a fresh repository and its own nox: the whole kit on Python {NEWEST},")
-    session.log(f"          a part of it on {', '.join(FOUND[:-1]) or 'no other, since none is installed'}")
-    session.log("demo      conversations that survive kill -9: on SQLite, Valkey and PostgreSQL")
+    session.log(f"          a part of it on {', '.join(FOUND[:-1]) or 'no other, since none is installed'};")
+    session.log(f"          another one, for a service without records, on Python {NEWEST}")
+    session.log("demo      conversations that survive kill -9: on SQLite, Valkey, PostgreSQL and a file of events")
 
 
 @nox.session(python=NEWEST)
@@ -152,10 +153,19 @@ def examples(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def generated(session: nox.Session) -> None:
-    """Scaffolds a repository and runs its own nox; arguments after -- go to that."""
+    """Scaffolds a repository and runs its own nox; arguments after -- go to that, or `-- lifecycle ...` to another one.
+
+    Without arguments both are scaffolded, and of `lifecycle` what it does not share with the skeleton is run.
+    """
     session.install(COPIER, "nox")
-    with scaffolded(session) as repository, session.chdir(repository):
-        run_its_nox(session, *session.posargs)
+    starting_point, arguments = "skeleton", session.posargs
+    if arguments[:1] == ["lifecycle"]:
+        starting_point, *arguments = arguments
+    with scaffolded(session, starting_point) as repository, session.chdir(repository):
+        run_its_nox(session, *arguments)
+    if not session.posargs:
+        with scaffolded(session, "lifecycle") as repository, session.chdir(repository):
+            run_its_nox(session, "-s", "lint", "types", f"tests-{NEWEST}")
 
 
 @nox.session(python=NEWEST)
@@ -205,11 +215,11 @@ def release_check(session: nox.Session) -> None:
 
 
 @contextmanager
-def scaffolded(session: nox.Session) -> Iterator[Path]:
-    """Render the working tree with all defaults, as the README says, into a temporary git repository."""
+def scaffolded(session: nox.Session, starting_point: str) -> Iterator[Path]:
+    """Render the working tree, as the README says, into a temporary git repository."""
     with tempfile.TemporaryDirectory(prefix="generated-", ignore_cleanup_errors=True) as folder:
         repository = Path(folder).resolve() / "strands-session-cassandra"
-        answers = ["--defaults", "--quiet", "-d", "backend=Cassandra"]
+        answers = ["--defaults", "--quiet", "-d", "backend=Cassandra", "-d", f"starting_point={starting_point}"]
         session.run("copier", "copy", *answers, "--vcs-ref", "HEAD", str(ROOT), str(repository))
         session.run("git", "init", "--quiet", str(repository), external=True)
         yield repository
