@@ -94,6 +94,17 @@ def pytest_collection_modifyitems(items):
     assert re.findall("overriding a fixture of the kit: (.+)", printed) == ["reopen"]
 
 
+def test_what_is_left_out_without_records_is_refused(render: Render) -> None:
+    """The kit of a service without records guards its own groups."""
+    repository = render(starting_point="lifecycle")
+    seem_installed(repository)
+    assert "conformance kit" not in run_pytest(repository, "--collect-only")
+    replace(repository / CASES, "class TestHealing(conformance.Healing)", "class TestHealing")
+    replace(repository / CASES, "class TestTurns", "del conformance.Sending.test_sync\n\n\nclass TestTurns")
+    (left_out,) = re.findall("left out, or exempt it: (.+)", run_pytest(repository, "--collect-only"))
+    assert set(left_out.split(", ")) == {"Healing", "Sending.test_sync"}
+
+
 def test_a_kit_that_is_ignored_is_refused(repository: Path) -> None:
     """Without any case, all tests are not all; a file that somebody names is."""
     replace(repository / "pyproject.toml", '"-ra", ', f'"-ra", "--ignore={CASES}", ')

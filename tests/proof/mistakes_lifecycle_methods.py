@@ -63,6 +63,34 @@ MISTAKES = [
         "DID NOT RAISE",
         [Edit(f"{MANAGER}.initialize", "check_ids(agent_id=agent_id)", "pass")],
     ),
+    Mistake(
+        "a new agent is sent first, and its messages in another save",
+        ["Sending.test_new_agent"],
+        "== 1",
+        [
+            Edit(
+                f"{MANAGER}.initialize",
+                "saver.save(agent, everything=True)",
+                "messages, agent.messages = agent.messages, []\n            "
+                "saver.save(agent, everything=True)\n            "
+                "agent.messages = messages\n            "
+                "saver.save(agent, everything=True)",
+            )
+        ],
+    ),
+    Mistake(
+        "what was just restored is sent back",
+        ["Sending.test_restore"],
+        "== []",
+        [
+            Edit(
+                f"{MANAGER}.initialize",
+                "self._agents[agent_id] = saver",
+                "self._agents[agent_id] = saver\n    "
+                "saver.save(agent, everything=True, redacted=agent.messages[-1] if agent.messages else None)",
+            )
+        ],
+    ),
     # append_message
     Mistake(
         "messages are kept back until the turn ends",
@@ -186,6 +214,18 @@ MISTAKES = [
             )
         ],
     ),
+    Mistake(
+        "the state is sent whether it changed or not",
+        ["Sending.test_unchanged_state", "Sending.test_sync"],
+        "assert",
+        [
+            Edit(
+                "_log.AgentLog._capture_head",
+                "state_at[0] is known.state_at[0] and state_at[1] == known.state_at[1]",
+                "False",
+            )
+        ],
+    ),
     # Graphs and swarms.
     Mistake(
         "a graph that cannot be read begins anew",
@@ -214,6 +254,19 @@ MISTAKES = [
                 f"{MANAGER}.sync_multi_agent",
                 "self._journal.write_multi_agent(self.session_id, source.id, source.serialize_state())",
                 "pass",
+            )
+        ],
+    ),
+    Mistake(
+        "the state of a graph is sent twice, to be sure",
+        ["Sending.test_graph"],
+        "<= 5",
+        [
+            Edit(
+                f"{MANAGER}.sync_multi_agent",
+                "self._check_open()",
+                "self._check_open()\n    "
+                "self._journal.write_multi_agent(self.session_id, source.id, source.serialize_state())",
             )
         ],
     ),
