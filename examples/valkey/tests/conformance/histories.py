@@ -17,7 +17,7 @@ from .history_of_agents import HistoryOfAgents
 from .history_of_records import HistoryOfRecords
 from .trials import Trials
 
-PARTS = 5
+PARTS = 10
 """Into how many parts the thorough form is split, so that xdist spreads them."""
 AT_ONCE = 50
 """How many histories Hypothesis remembers, so that it does not repeat one: with more it gets slow."""
@@ -37,7 +37,7 @@ class RandomHistories(Cases):
     ) -> None:
         """R51: after any sequence of calls, by any of two connections, the store holds what it acknowledged."""
         with closing(Stores(backend)) as stores, quickly_shrunk(trials, tmp_path, monkeypatch):
-            try_histories(lambda tally: HistoryOfRecords(stores, tally), trials, part, (150, 2000), steps=12)
+            try_histories(lambda tally: HistoryOfRecords(stores, tally), trials, part, (150, 4000), steps=12)
 
     @faults
     @lifecycle
@@ -48,7 +48,7 @@ class RandomHistories(Cases):
     ) -> None:
         """R52: after any sequence of turns, edits, failures and restores, a restore gives what was last saved."""
         with closing(Stores(backend)) as stores, quickly_shrunk(trials, tmp_path, monkeypatch):
-            try_histories(lambda tally: HistoryOfAgents(stores, tally), trials, part, (50, 3000), steps=8)
+            try_histories(lambda tally: HistoryOfAgents(stores, tally), trials, part, (50, 1000), steps=8)
 
 
 @contextmanager
