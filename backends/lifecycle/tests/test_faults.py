@@ -1,6 +1,6 @@
 """Two writers of one log, calls that fail in every way, and appends that are cut off, all at random.
 
-Let what stands in for {== backend ==} be your service, and cut off what can be cut off there. This file is yours.
+Let your service take the place of the files, and let it fail as it does. This file is yours.
 """
 
 import random
