@@ -16,7 +16,7 @@ from strands.types.session import SessionAgent, SessionMessage
 from ._batch import Batch, StoredLog
 from ._layout import wanted
 from ._records import build, decode, encode
-from .errors import SessionCorruptError
+from .errors import SessionCorruptError, SessionNotFoundError
 
 _FORMAT = 1
 
@@ -151,7 +151,10 @@ class Journal:
         end = self._ends.setdefault(log, _End())
         self._events.append(log, encode({"format": _FORMAT, "state": state}, str(log)), end.position)
         if end.position is None:  # from now on the log has to be there
-            end.position = self._events.read(log)[0].position
+            events = self._events.read(log)
+            if not events:
+                raise SessionNotFoundError(f"{log} | the session was deleted while it was in use")
+            end.position = events[0].position
 
     def read_multi_agent(self, session_id: str, multi_agent_id: str) -> dict[str, Any] | None:
         """Return the state of a graph or swarm, or None where there is none.

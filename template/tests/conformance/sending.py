@@ -68,7 +68,9 @@ class Sending(Cases):
         with counting(backend, manager) as cost:
             manager.sync_agent(live)
         assert (cost.writes, cost.reads) == ([], []), "an unchanged sync"
-        for change in (lambda: live.state.set("a", 1), lambda: live.messages[0].update(content=[{"text": "new"}])):
+        changes: list[Callable[[], Any]] = [lambda: live.state.set("a", 1)]
+        changes.append(lambda: live.messages[0].update(content=[{"text": "new"}]))
+        for change in changes:
             change()
             with counting(backend, manager) as cost:
                 manager.sync_agent(live)
