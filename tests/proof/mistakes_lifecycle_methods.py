@@ -296,8 +296,8 @@ MISTAKES = [
         [
             Edit(
                 f"{JOURNAL}.write_log",
-                "if event not in [text for text, _ in self._follow(log, end)]:",
-                "if [text for text, _ in self._follow(log, end)] is None:",
+                "if not _is_among(event, counting, str(log)):",
+                "if False:",
             )
         ],
     ),
@@ -346,5 +346,11 @@ MISTAKES = [
         ["IdentifiersOfAgents.test_similar_sessions_of_agents", "IdentifiersOfAgents.test_similar_agents_of_a_session"],
         "==",
         [Edit(f"{EVENTS}._path", "part.encode()", "part.casefold().encode()")],
+    ),
+    Mistake(
+        "only the first page of a log is read",
+        ["Sending.test_long_log"],
+        "messages",
+        [Edit(f"{EVENTS}.read", "return events\n", "return events[:1000]\n")],
     ),
 ]

@@ -8,7 +8,7 @@ reader passes over it. A writer appends, reads what came since its last event, a
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 from strands.types.session import SessionAgent, SessionMessage
@@ -16,7 +16,7 @@ from strands.types.session import SessionAgent, SessionMessage
 from ._batch import Batch, StoredLog
 from ._layout import wanted
 from ._records import build, decode, encode
-from .errors import SessionCorruptError, SessionNotFoundError
+from .errors import SessionCorruptError, SessionNotFoundError, SessionUnavailableError
 
 _FORMAT = 1
 
@@ -111,13 +111,15 @@ class Journal:
             SessionUnavailableError: If the outcome is unknown. The same batch again is recognised.
         """
         log = Log(batch.session_id, "agent", batch.agent_id)
-        end = self._ends.setdefault(log, _End())
+        end = replace(self._ends.get(log, _End()))  # a copy: should reading fail in its middle, it is done again
         event = _event(batch, str(log))
         self._events.append(log, event, end.position)
-        if event not in [text for text, _ in self._follow(log, end)]:
+        counting = list(self._follow(log, end))
+        if not _is_among(event, counting, str(log)):
             batch.check_version(end.version)
             batch.check_next_id(end.next_id)
-            raise batch.taken()
+            raise SessionUnavailableError(f"{log} | the event was appended, and cannot be read back yet")
+        self._ends[log] = end
 
     def read_log(self, session_id: str, agent_id: str) -> StoredLog | None:
         """Read what a restore needs, or None where there is no such agent.
@@ -216,6 +218,13 @@ def _is_sound(event: dict[str, Any]) -> bool:
         and isinstance(versions[1], str)
         and isinstance(event.get("agent"), (dict, type(None)))
     )
+
+
+def _is_among(event: str, counting: list[tuple[str, dict[str, Any]]], where: str) -> bool:
+    """Whether an event is among those that count, as it was sent or as a service has it that keeps values, not text."""
+    if any(text == event for text, _ in counting):
+        return True
+    return bool(counting) and decode(event, where) in [values for _, values in counting]
 
 
 def _event(batch: Batch, where: str) -> str:

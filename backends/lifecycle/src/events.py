@@ -79,7 +79,7 @@ class {== class_prefix ==}Events:
         try:
             if after is None:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            file = os.open(path, _NEW if after is None else _KNOWN)
+            file = os.open(path, _NEW if after is None else _KNOWN, 0o666)
             try:
                 if os.write(file, data) < len(data):
                     raise OSError("the event was written in part")
@@ -121,7 +121,7 @@ class {== class_prefix ==}Events:
             end = start + len(line)
             # What has no line end of its own is still being written, or was cut off: the next append ended its line.
             if line and not following:
-                events.append(Event(line.decode(errors="replace"), Position(start, end, zlib.crc32(line))))
+                events.append(Event(_text(line), Position(start, end, zlib.crc32(line))))
             start = end + 1
         return events
 
@@ -140,7 +140,15 @@ class {== class_prefix ==}Events:
         except OSError as error:
             raise SessionUnavailableError(f"{log} | the events cannot be read: {error}") from error
         if found != position.checksum:
-            raise SessionConflictError(f"{log} | the session was deleted while it was in use, and begun anew")
+            raise SessionConflictError(f"{log} | the session was deleted, cut short or begun anew while it was in use")
+
+
+def _text(line: bytes) -> str:
+    """Return an event's text; of a damaged one none, which is no event either."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return ""
 
 
 def _sync_folders(*folders: Path) -> None:

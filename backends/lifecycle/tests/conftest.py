@@ -15,6 +15,7 @@ class {== class_prefix ==}Backend(Backend):
 
     # TODO(backend): reach a live service of yours in the methods below, and declare here what it can do.
     multi_agent = True
+    deletes = True
     conflict = True
     connection_string = True
     nonblocking = True

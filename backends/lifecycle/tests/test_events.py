@@ -101,6 +101,19 @@ def test_damage(number: int, damage: str, tmp_path: Path, new_agent: Callable[[]
 
 
 @pytest.mark.quick
+@pytest.mark.parametrize("number", [0, -1])
+def test_damaged_byte(number: int, tmp_path: Path, new_agent: Callable[[], Any]) -> None:
+    """A byte that is no text is not restored as another character."""
+    new_agent()("one")
+    lines = log_file(tmp_path).read_bytes().split(b"\n")
+    place = [place for place, line in enumerate(lines) if line][number]
+    lines[place] = lines[place][:-20] + b"\xff" + lines[place][-19:]
+    log_file(tmp_path).write_bytes(b"\n".join(lines))
+    with pytest.raises(SessionCorruptError, match="session_id=<session>"):
+        new_agent()
+
+
+@pytest.mark.quick
 def test_appended_at_once(events: {== class_prefix ==}Events) -> None:
     """Events that are appended at the same moment are whole, there once, and in one order for everybody."""
     start = threading.Barrier(8)

@@ -41,6 +41,13 @@ class Backend:
     atomic_batch: bool = False
     """`write_log` and `read_log` are the backend's own: all or nothing, in one step."""
 {%% endif %%}
+{%% if starting_point == "lifecycle" %%}
+    deletes: bool = False
+    """Sessions can be deleted, by whatever means: `forget` does."""
+{%% else %%}
+    deletes: bool = True
+    """Sessions can be deleted: every store of records can."""
+{%% endif %%}
     redacts: bool = False
     """What was redacted, or rewritten, is overwritten at rest."""
     conflict: bool = False

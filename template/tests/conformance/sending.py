@@ -13,6 +13,7 @@ from .backend import Backend
 from .cases import Cases, hint, lifecycle, quick, requires
 from .faults import watched
 from .graphs import chain
+from .same import assert_same_agent
 from .scripted_model import Block, ScriptedModel
 
 NewAgent = Callable[..., Any]
@@ -115,6 +116,19 @@ class Sending(Cases):
             sent.append(cost.sent)
         assert sent[1] > 2 * len(TEXT), "the saves do not go through what Backend.writes names"
         assert sent[99] <= 1.2 * sent[1]
+
+    @hint("A service answers page by page: ask for the next one until there is none.")
+    def test_long_log(self, new_agent: NewAgent, new_manager: NewManager) -> None:
+        """P1: of more saves than a service gives back at once all are restored, and the agent goes on."""
+        manager = new_manager()
+        live = new_agent(session_manager=manager)
+        for number in range(1200):
+            message: Message = {"role": "assistant" if number % 2 else "user", "content": [{"text": str(number)}]}
+            manager.append_message(message, live)
+        restored = new_agent()
+        assert_same_agent(restored, live)
+        restored("Is that all?")
+        assert_same_agent(new_agent(), restored)
 
     @hint("Send the state where it changed, and not with each message.")
     def test_unchanged_state(self, backend: Backend, new_agent: NewAgent, new_manager: NewManager) -> None:
