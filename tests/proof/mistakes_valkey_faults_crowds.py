@@ -9,9 +9,12 @@ NO_VERSION = Edit("scripts.SAVE", STALE, "if version == '' and stored then retur
 LIST = "ids, *records = self._server.run(scripts.LIST, name, self._key(session_id), *arguments)"
 LIST_TWICE = f"""{LIST}
     __import__("time").sleep(0.05)
-    known = len(records)
+    known = sum(map(len, records))
     {LIST}
-    ids, records = b",".join(ids.split(b",")[len(records) - known :]), records[len(records) - known :]"""
+    if known:
+        first, _, last = ids.partition(b"-")
+        more = len(records[0]) - known
+        ids, records = b"%d-%d" % (int(first) + more, int(last)), [records[0][more:]]"""
 
 MISTAKES = [
     Mistake(
