@@ -27,6 +27,8 @@ class Backend:
     """Sessions can be listed by id prefix, page by page, and the agents of a session."""
     atomic_batch: bool = False
     """`write_log` and `read_log` are the backend's own: all or nothing, in one step."""
+    deletes: bool = True
+    """Sessions can be deleted: every store of records can."""
     redacts: bool = False
     """What was redacted, or rewritten, is overwritten at rest."""
     conflict: bool = False

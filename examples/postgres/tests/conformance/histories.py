@@ -18,7 +18,8 @@ from .history_of_records import HistoryOfRecords
 from .trials import Trials
 
 PARTS = 10
-"""Into how many parts the thorough form is split, so that xdist spreads them."""
+"""Into how many parts the histories are split, so that xdist spreads them. On a server there are half as many of them:
+each of their steps takes round trips."""
 AT_ONCE = 50
 """How many histories Hypothesis remembers, so that it does not repeat one: with more it gets slow."""
 PATIENCE = 2, 30
@@ -37,7 +38,8 @@ class RandomHistories(Cases):
     ) -> None:
         """R51: after any sequence of calls, by any of two connections, the store holds what it acknowledged."""
         with closing(Stores(backend)) as stores, quickly_shrunk(trials, tmp_path, monkeypatch):
-            try_histories(lambda tally: HistoryOfRecords(stores, tally), trials, part, (150, 4000), steps=12)
+            counts = 150, 1000 if backend.round_trips else 2000
+            try_histories(lambda tally: HistoryOfRecords(stores, tally), trials, part, counts, steps=12)
 
     @faults
     @lifecycle
@@ -48,7 +50,8 @@ class RandomHistories(Cases):
     ) -> None:
         """R52: after any sequence of turns, edits, failures and restores, a restore gives what was last saved."""
         with closing(Stores(backend)) as stores, quickly_shrunk(trials, tmp_path, monkeypatch):
-            try_histories(lambda tally: HistoryOfAgents(stores, tally), trials, part, (50, 1000), steps=8)
+            counts = 50, 250 if backend.round_trips else 500
+            try_histories(lambda tally: HistoryOfAgents(stores, tally), trials, part, counts, steps=8)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import copy
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from strands import Agent, tool
@@ -370,6 +370,6 @@ def rewrite(message: Message, text: str, how: str = "in place") -> None:
     elif how == "new content":
         message["content"] = [{"text": text}]
     else:
-        role = message["role"]
-        message.clear()
-        message.update(user(text, role))
+        role, fields = message["role"], cast("dict[str, Any]", message)
+        fields.clear()
+        fields.update(user(text, role))

@@ -67,6 +67,7 @@ class Survival(Cases):
 
     @quick
     @lifecycle
+    @requires("deletes")
     @pytest.mark.parametrize("change", ["turn", "state", "rewrite"])
     @hint("A write into a session that is gone is an error that names it. It must not create the session again.")
     def test_session_lost_under_an_agent(
@@ -85,6 +86,7 @@ class Survival(Cases):
     @quick
     @lifecycle
     @requires("conflict")
+    @requires("deletes")
     @pytest.mark.parametrize("change", ["turn", "state", "rewrite"])
     @hint("An agent that was deleted and created anew has another version: that its next id is free is not enough.")
     def test_old_and_new_history(
