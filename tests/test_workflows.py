@@ -115,9 +115,9 @@ def test_jobs_call_sessions(repository: Path) -> None:
     template = set(re.findall(r"^def (\w+)\(session", (ROOT / "template/noxfile.py").read_text(encoding="utf-8"), re.M))
     for path in (repository / ".github/workflows").iterdir():
         text = path.read_text(encoding="utf-8")
-        for session in re.findall(r"(?<!-- )-s (\w+)", text):
+        for session in re.findall(r"(?<!-- )(?<!-- lifecycle )-s (\w+)", text):
             assert session in sessions, f"{path.name}: {session}"
-        for session in re.findall(r"-- -s (\w+)", text):
+        for session in re.findall(r"-- (?:lifecycle )?-s (\w+)", text):
             assert session in template, f"{path.name}: {session}"
         for session in re.findall(r"session: \[?([\w, ]+)", text):
             assert set(session.strip().split(", ")) <= sessions
