@@ -93,7 +93,12 @@ AUTHORS_EDITS = [
 ]
 # Lines that the template changes as well, and otherwise.
 CONTESTED_EDITS = [
-    Edit(f"{PACKAGE}/session_manager.py", '"""Wait for writes', '"""Wait, we say, for writes', "we say"),
+    Edit(
+        f"{PACKAGE}/session_manager.py",
+        '"""Return whether the session',
+        '"""Return, we say, whether the session',
+        "we say",
+    ),
     Edit("noxfile.py", '"""Check style and formatting', '"""Check ours, style and formatting', "Check ours"),
 ]
 
@@ -185,7 +190,7 @@ def evolve(template: Path) -> None:
         Edit("pyproject.toml", '"zizmor>=1.16,<2"', '"zizmor>=1.20,<2"'),
         Edit("pyproject.toml", "| int, 15) %%}", "| int, 16) %%}"),
         Edit("noxfile.py", '"""Check style and formatting', '"""Check in v2 style and formatting'),
-        Edit(f"{PACKAGE}/session_manager.py", '"""Wait for writes', '"""Wait, in v2, for writes'),
+        Edit(f"{PACKAGE}/session_manager.py", '"""Return whether the session', '"""Return, in v2, whether the session'),
     ]:
         edit.make(source(edit.file))
     new_pin(source(CI), "actions/checkout", 8)

@@ -110,7 +110,7 @@ def test_shared_files_are_merged(updated: Path) -> None:
     assert pyproject.count('"strands-agents>=') == 1
     assert read(updated, "README.md").endswith("\nNew in v2.\n")
     assert "in v2" in read(updated, "noxfile.py")
-    assert '"""Wait, in v2, for writes' in read(updated, f"{PACKAGE}/session_manager.py")
+    assert '"""Return, in v2, whether the session' in read(updated, f"{PACKAGE}/session_manager.py")
 
 
 def test_actions_are_pinned_anew(updated: Path) -> None:
