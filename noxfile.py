@@ -92,7 +92,7 @@ def proof(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Tries in full what can go wrong, and writes docs/reliability.md; `-- --trials-seed N` repeats a run."""
     session.install(*nox.project.dependency_groups(PROJECT, "test"))
-    session.log("A quarter of an hour or more on two cores: the wire, kills, crowds, load, random histories, controls.")
+    session.log("Some twelve minutes on two cores: the wire, kills, crowds, load, random histories, controls.")
     session.run("python", "scripts/reliability.py", *session.posargs)
 
 
