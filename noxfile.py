@@ -59,7 +59,7 @@ RAN: dict[str, str] = {}  # Python: how the tests of a generated repository ende
 @nox.session(python=False)
 def plan(session: nox.Session) -> None:
     """Says what is going to happen."""
-    session.log("About ten minutes on two cores, once packages are in the cache:")
+    session.log("About twelve minutes on two cores, once packages are in the cache:")
     session.log("lint      this repository's own code, texts and workflows")
     session.log("tests     the template: every combination rendered, odd names, wheel, updates, the kit on broken code")
     session.log(f"examples  examples/ is what the template renders, and passes its own tests on Python {NEWEST}")
