@@ -348,6 +348,12 @@ MISTAKES = [
         [Edit(f"{EVENTS}._path", "part.encode()", "part.casefold().encode()")],
     ),
     Mistake(
+        "a manager that was closed takes new agents",
+        ["Asynchrony.test_closed_manager"],
+        "DID NOT RAISE",
+        [Edit(f"{MANAGER}.initialize", "self._check_open()", "pass")],
+    ),
+    Mistake(
         "only the first page of a log is read",
         ["Sending.test_long_log"],
         "messages",

@@ -72,6 +72,7 @@ class {== class_prefix ==}SessionManager(SessionHooks):
             ValueError: If the agent id is malformed, or the agent has another conversation manager than the stored one.
         """
         # TODO(backend): fetch what your service holds of the agent, and make the agent of it.
+        self._check_open()
         agent_id = agent.agent_id
         check_ids(agent_id=agent_id)
         if agent_id in self._agents and not self._agents[agent_id].is_refused:

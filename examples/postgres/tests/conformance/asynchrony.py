@@ -146,7 +146,7 @@ class Asynchrony(Cases):
     @lifecycle
     @hint("An agent that outlives its manager must not believe that it is saved.")
     def test_closed_manager(self, new_agent: NewAgent, new_manager: NewManager, stored: Stored) -> None:
-        """L4: a manager that was closed twice says so when its agent talks; one that `with` closed, too."""
+        """L4: a manager that was closed twice says so to its agent, and to a new one; one that `with` closed, too."""
         manager: Any = new_manager()
         live = new_agent(session_manager=manager)
         live("hi")
@@ -154,6 +154,8 @@ class Asynchrony(Cases):
         manager.close()
         with pytest.raises(SessionException, match="closed"):
             live("there")
+        with pytest.raises(SessionException, match="closed"):
+            new_agent(session_manager=manager, agent_id="later")
         with new_manager() as manager:
             live = new_agent(session_manager=manager)
         with pytest.raises(SessionException, match="closed"):
