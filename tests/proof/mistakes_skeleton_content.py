@@ -18,7 +18,7 @@ UNKNOWN_BLOCKS = """if "message" in values:
 OUTER_BYTES = """for block in values.get("message", {}).get("content", []):
                 block.update({k: v if k == "toolResult" else decode_bytes_values(v) for k, v in block.items()})"""
 # Messages are parsed many at once, unless that fails.
-ONE_BY_ONE = Edit("_records._decode_chunk", "if _BYTES in joined:", "if True:")
+ONE_BY_ONE = Edit("_records._decode_chunk", "documents: list[Any] = json.loads(joined)", "raise ValueError")
 
 MISTAKES = [
     Mistake(

@@ -19,8 +19,8 @@ MISTAKES = [
         [
             Edit(
                 "_records.encode",
-                "json.dumps(values, default=_encode_bytes, ensure_ascii=False,",
-                "json.dumps(values, sort_keys=True, default=_encode_bytes, ensure_ascii=False,",
+                "_JSON.encode(values)",
+                "json.dumps(values, sort_keys=True, default=_encode_bytes, ensure_ascii=False)",
             )
         ],
     ),

@@ -166,7 +166,7 @@ MISTAKES = [
         "a path is accepted as an id",
         ["Identifiers.test_malformed_session_id", "IdentifiersOfAgents.test_malformed_id_in_manager"],
         "DID NOT RAISE",
-        [Edit("_records._name_problem", 'character in "/\\\\" or ', "")],
+        [Edit("_records._name_problem", "_FORBIDDEN.search(value)", r're.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", value)')],
     ),
     Mistake(
         "an empty id is accepted",
@@ -178,7 +178,7 @@ MISTAKES = [
         "control characters are accepted in ids",
         ["Identifiers.test_malformed_session_id", "Identifiers.test_malformed_multi_agent_id"],
         "DID NOT RAISE",
-        [Edit("_records._name_problem", 'unicodedata.category(character) in ("Cc", "Cs")', "False")],
+        [Edit("_records._name_problem", "_FORBIDDEN.search(value)", r're.search(r"[/\\]", value)')],
     ),
     Mistake(
         "delete_session does not check its id",

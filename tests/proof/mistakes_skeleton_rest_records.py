@@ -139,7 +139,7 @@ MISTAKES = [
         "an agent id may hold control characters",
         ["IdentifiersOfAgents.test_malformed_agent_id_in_manager"],
         "DID NOT RAISE ValueError",
-        [Edit("_records._name_problem", '("Cc", "Cs")', '("Cs",)')],
+        [Edit("_records._name_problem", "_FORBIDDEN.search(value)", r're.search(r"[/\\\ud800-\udfff]", value)')],
     ),
     # Deletion.
     Mistake(

@@ -281,6 +281,24 @@ MISTAKES = [
         [Edit(f"{MANAGER}._on_message", "await self._saver(event.agent).save_async", "self._saver(event.agent).save")],
     ),
     Mistake(
+        "a synchronous call wakes a thread for each save",
+        ["Asynchrony.test_sync_call"],
+        "assert {",
+        [Edit("_executor._is_sync_call", "return is_sync and", "return False and")],
+    ),
+    Mistake(
+        "what a tool started waits for the saves of the synchronous call",
+        ["Asynchrony.test_tasks_in_a_sync_call"],
+        "the event loop stood still",
+        [Edit("_executor._is_sync_call", "return is_sync and len(asyncio.all_tasks()) == 1", "return is_sync")],
+    ),
+    Mistake(
+        "an event loop with a single task is taken for that of a synchronous call",
+        ["Asynchrony.test_event_loop_goes_on"],
+        "the event loop stood still",
+        [Edit("_executor._is_sync_call", "return is_sync and len", "return len")],
+    ),
+    Mistake(
         "the manager keeps to the first event loop that it meets",
         ["Asynchrony.test_many_event_loops"],
         "Event loop is closed",

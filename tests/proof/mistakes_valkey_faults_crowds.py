@@ -6,15 +6,11 @@ from doubles import Edit, Mistake
 
 STALE = "if (stored or '') ~= version then return stored and 'stale' or 'absent' end"
 NO_VERSION = Edit("scripts.SAVE", STALE, "if version == '' and stored then return 'stale' end")
-LIST = "ids, *records = self._server.run(scripts.LIST, name, self._key(session_id), *arguments)"
-LIST_TWICE = f"""{LIST}
+LIST = "return _read_joined(read)"
+LIST_TWICE = """known = len(read(1))
     __import__("time").sleep(0.05)
-    known = sum(map(len, records))
-    {LIST}
-    if known:
-        first, _, last = ids.partition(b"-")
-        more = len(records[0]) - known
-        ids, records = b"%d-%d" % (int(first) + more, int(last)), [records[0][more:]]"""
+    found = read(1)
+    return found[len(found) - known :]"""
 
 MISTAKES = [
     Mistake(

@@ -201,6 +201,6 @@ MISTAKES = [
         "ids are written as Lua writes large numbers",
         ["Order.test_largest_message_id"],
         "9.007199254741e+15",
-        [Edit("scripts.LIST", "string.format('%.0f', ids[i])", "tostring(ids[i])")],
+        [Edit("scripts.LIST", "string.format('%.0f', id)", "tostring(id)")],
     ),
 ]

@@ -10,6 +10,8 @@ A number that is an argument of a command is written with all its digits; in `..
 from hashlib import sha1
 from typing import NamedTuple
 
+from .errors import SessionConflictError, SessionCorruptError, SessionNotFoundError
+
 
 class Script(NamedTuple):
     """A script and the digest under which the server knows it once it has seen it."""
@@ -20,6 +22,25 @@ class Script(NamedTuple):
 
 def _script(text: str) -> Script:
     return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def check(answer: bytes | str, name: str) -> None:
+    """Raise what a script answered.
+
+    Raises:
+        SessionConflictError: If an id is taken.
+        SessionNotFoundError: If something is not there.
+        SessionCorruptError: If what is stored cannot be read, or not by this version.
+    """
+    problem = answer.decode() if isinstance(answer, bytes) else answer
+    if problem == "taken":
+        raise SessionConflictError(f"{name} | the id is taken")
+    if problem == "absent":
+        raise SessionNotFoundError(f"{name} | it does not exist, or has expired, or what it belongs to has")
+    if problem == "damaged":
+        raise SessionCorruptError(f"{name} | what belongs to the stored record is missing, or of a wrong type")
+    if problem == "format":
+        raise SessionCorruptError(f"{name} | a newer version of this package stored the session; upgrade the package")
 
 
 _KEEP_ALIVE = """
@@ -112,7 +133,8 @@ return 'done'
 
 _MESSAGES = """
 local message = ARGV[2] .. ':message:'
-local function field(id) return message .. string.format('%.0f', id) end
+local pattern = string.gsub(message, '%%', '%%%%') .. '%.0f'
+local function field(id) return string.format(pattern, id) end
 
 -- The ids from first to last: all, or those of records where gaps may be wider than the hash is long; which of both.
 local function between(first, last)
@@ -140,28 +162,34 @@ local function existing(first, last)
   return found
 end
 
--- Adds the texts of the messages from one place in `ids` to another to an answer, as an array for each command. Returns
--- their ids, which go without saying within a run: `0-999` and `7,9`.
+-- Adds the texts of the messages from one place in `ids` to another to an answer: ARGV[3] of them joined by commas, as
+-- the server takes longer to send a text than to join it to others. Returns the ids of those that there are, which go
+-- without saying within a run: `0-999` and `7,9`.
 local function fetch(answer, ids, start, stop)
-  local named = {}
+  local named, size = {}, tonumber(ARGV[3])
   for from = start, stop, 1000 do
-    local fields, to = {}, math.min(stop, from + 999)
-    for i = from, to do fields[#fields + 1] = field(ids[i]) end
-    answer[#answer + 1] = redis.call('HMGET', KEYS[1], unpack(fields))
-    if ids[to] - ids[from] == to - from then
-      named[#named + 1] = string.format('%.0f-%.0f', ids[from], ids[to])
+    local fields, found, texts = {}, {}, {}
+    for i = from, math.min(stop, from + 999) do fields[#fields + 1] = field(ids[i]) end
+    for i, text in ipairs(redis.call('HMGET', KEYS[1], unpack(fields))) do
+      if text then
+        found[#found + 1], texts[#texts + 1] = ids[from + i - 1], text
+      end
+    end
+    for i = 1, #texts, size do
+      answer[#answer + 1] = table.concat(texts, ',', i, math.min(#texts, i + size - 1))
+    end
+    if #found > 0 and found[#found] - found[1] == #found - 1 then
+      named[#named + 1] = string.format('%.0f-%.0f', found[1], found[#found])
     else
-      local each = {}
-      for i = from, to do each[#each + 1] = string.format('%.0f', ids[i]) end
-      named[#named + 1] = table.concat(each, ',')
+      for i, id in ipairs(found) do named[#named + 1] = string.format('%.0f', id) end
     end
   end
   return table.concat(named, ' ')
 end
 """
 
-# field of the agent. Answers with its record, version and next id, the messages' ids, and the messages: those that the
-# agent's window names, which is runs of ids, or `+` and how many of the oldest to leave out.
+# field of the agent, how many messages to join. Answers with its record, version and next id, the messages' ids, and
+# the messages: those that the agent's window names, which is runs of ids, or `+` and how many of the oldest to leave out.
 RESTORE = _script(
     _KEEP_ALIVE
     + _MESSAGES
@@ -190,12 +218,12 @@ return answer
 """
 )
 
-# field of the agent, offset, and limit or ''. Answers with the messages' ids, and the messages.
+# field of the agent, how many messages to join, offset, limit or ''. Answers with the messages' ids, and the messages.
 LIST = _script(
     _KEEP_ALIVE
     + _MESSAGES
     + """
-local offset, limit = tonumber(ARGV[3]), tonumber(ARGV[4]) or math.huge
+local offset, limit = tonumber(ARGV[4]), tonumber(ARGV[5]) or math.huge
 local ids = existing(0, (tonumber(redis.call('HGET', KEYS[1], ARGV[2] .. ':next')) or 0) - 1)
 local answer = {''}
 answer[1] = fetch(answer, ids, offset + 1, math.min(#ids, offset + limit))

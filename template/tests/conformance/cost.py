@@ -1,5 +1,6 @@
 """Group P: what a session costs, counted on the wire. Nothing here is timed."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -224,7 +225,7 @@ class Cost(Cases):
 
             def talk(number: int) -> Any:
                 manager = backend.manager(session_id, **backend.through(HOST, wire.port))
-                scripted_agent(manager, agent_id=f"agent-{number}")("hi")
+                asyncio.run(scripted_agent(manager, agent_id=f"agent-{number}").invoke_async("hi"))
                 return manager
 
             managers = in_threads(100, talk) + [talk(number) for number in range(100, 1000)]

@@ -3,7 +3,7 @@
 
 import base64
 import json
-import unicodedata
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar, cast
@@ -18,6 +18,9 @@ MAX_ID_BYTES = 512
 
 _BYTES = "__bytes_encoded__"  # what the SDK marks base64 with
 _CHUNK = 500
+# What no id may hold: separators of paths, control characters, lone surrogates.
+_FORBIDDEN = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_FORBIDDEN_IN_PREFIX = re.compile(r"[\x00\ud800-\udfff]")
 
 _Record = TypeVar("_Record", Session, SessionAgent, SessionMessage)
 _FIELDS = {kind: frozenset(field.name for field in fields(kind)) for kind in (Session, SessionAgent, SessionMessage)}
@@ -60,7 +63,7 @@ def _name_problem(value: object) -> str | None:
         return f"must be text, not {type(value).__name__}"
     if not value.strip() or value in (".", ".."):
         return "must not be empty, blank, '.' or '..'"
-    if any(character in "/\\" or unicodedata.category(character) in ("Cc", "Cs") for character in value):
+    if _FORBIDDEN.search(value):
         return "must not contain '/', a backslash, a control character or a lone surrogate"
     length = len(value.encode())
     return None if length <= MAX_ID_BYTES else f"must be at most {MAX_ID_BYTES} bytes of UTF-8, is {length}"
@@ -83,7 +86,7 @@ def check_prefix(prefix: str) -> str:
     Raises:
         ValueError: If it is no text that an id can begin with: it has NUL or a lone surrogate.
     """
-    if not isinstance(prefix, str) or any(c == "\0" or unicodedata.category(c) == "Cs" for c in prefix):
+    if not isinstance(prefix, str) or _FORBIDDEN_IN_PREFIX.search(prefix):
         raise ValueError(f"prefix=<{prefix!r}> | must be text without NUL and lone surrogates")
     return prefix
 
@@ -106,11 +109,11 @@ def encode(record: Session | SessionAgent | SessionMessage | dict[str, Any], nam
         values = dict(record if isinstance(record, dict) else vars(record))
         if isinstance(record, SessionMessage) and record.redact_message is not None:
             values["message"] = record.redact_message
-        text = json.dumps(values, default=_encode_bytes, ensure_ascii=False, separators=(",", ":"))
+        text = _JSON.encode(values)
         # "surrogates not allowed" is what a datastore would answer. Only str.encode finds out, at memory speed.
         text.encode()
     except UnicodeEncodeError:
-        text = json.dumps(values, default=_encode_bytes, separators=(",", ":"))
+        text = _ASCII_JSON.encode(values)
     except (TypeError, ValueError, RecursionError) as error:
         raise SessionException(f"{name} | cannot be stored as JSON: {error}") from error
     return text
@@ -156,20 +159,49 @@ def decode_messages(records: Sequence[tuple[int, str | bytes]], session_id: str,
     Raises:
         SessionCorruptError: If a text is not a message's.
     """
+    ids = [message_id for message_id, _ in records]
+    documents = decode_all([text for _, text in records], lambda index: message_name(session_id, agent_id, ids[index]))
+    return _messages(ids, documents, session_id, agent_id)
 
-    def name(index: int) -> str:
-        return message_name(session_id, agent_id, records[index][0])
 
+def decode_joined(
+    texts: Sequence[str | bytes], ids: Sequence[int], session_id: str, agent_id: str
+) -> list[SessionMessage]:
+    """Return messages, in order, given texts that each hold those of several messages, with commas between.
+
+    Args:
+        texts: Texts that `encode` made, joined.
+        ids: The ids of all these messages.
+        session_id: Their session.
+        agent_id: Their agent.
+
+    Raises:
+        ValueError, TypeError, RecursionError: If a message cannot be read. `decode_messages` says which.
+        SessionCorruptError: If a message is incomplete.
+    """
+    documents: list[dict[str, Any]] = []
+    for start in range(0, len(texts), _CHUNK):
+        documents += _decode_chunk(texts[start : start + _CHUNK])
+    if len(documents) != len(ids):
+        raise ValueError(f"{len(documents)} objects are no {len(ids)} messages")
+    return _messages(ids, documents, session_id, agent_id)
+
+
+def _messages(
+    ids: Sequence[int], documents: list[dict[str, Any]], session_id: str, agent_id: str
+) -> list[SessionMessage]:
     messages = []
-    for index, values in enumerate(decode_all([text for _, text in records], name)):
-        message, message_id = values.get("message"), records[index][0]
+    for message_id, values in zip(ids, documents, strict=True):
+        message = values.get("message")
         if not isinstance(message, dict):
-            raise SessionCorruptError(f"{name(index)} | the stored record holds no message")
+            name = message_name(session_id, agent_id, message_id)
+            raise SessionCorruptError(f"{name} | the stored record holds no message")
         try:  # without the detour of `build`, which takes as long as parsing
             times = (values["created_at"], values["updated_at"])
             messages.append(SessionMessage(cast("Message", message), message_id, values["redact_message"], *times))
         except KeyError:
-            messages.append(build(SessionMessage, values, name(index), message_id=message_id))
+            name = message_name(session_id, agent_id, message_id)
+            messages.append(build(SessionMessage, values, name, message_id=message_id))
     return messages
 
 
@@ -192,7 +224,10 @@ def decode_all(texts: Sequence[str | bytes], name: Callable[[int], str]) -> list
     for start in range(0, len(texts), _CHUNK):
         chunk = texts[start : start + _CHUNK]
         try:
-            documents += _decode_chunk(chunk)
+            parsed = _decode_chunk(chunk)
+            if len(parsed) != len(chunk):
+                raise ValueError("not an object each")
+            documents += parsed
         except (ValueError, TypeError, RecursionError):  # to read around it, or to say which
             documents += [decode(text, name(index)) for index, text in enumerate(chunk, start)]
     return documents
@@ -202,14 +237,14 @@ def _decode_chunk(texts: Sequence[str | bytes]) -> list[dict[str, Any]]:
     """Parse JSON objects at once.
 
     Raises:
-        ValueError, TypeError, RecursionError: If one of them is none, or has to be decoded by itself.
+        ValueError, TypeError, RecursionError: If one of the texts is no object, or objects with commas between.
     """
     joined = f"[{','.join([text.decode() if isinstance(text, bytes) else text for text in texts])}]"
-    if _BYTES in joined:
-        raise ValueError("bytes are decoded one by one")
     documents: list[Any] = json.loads(joined)
-    if len(documents) != len(texts) or any(type(document) is not dict for document in documents):
-        raise TypeError("not an object each")
+    if _BYTES in joined:
+        documents = decode_bytes_values(documents)
+    if any(type(document) is not dict for document in documents):
+        raise TypeError("not only objects")
     return documents
 
 
@@ -262,3 +297,8 @@ def _encode_bytes(value: object) -> dict[str, Any]:
     if isinstance(value, bytes):
         return {_BYTES: True, "data": base64.b64encode(value).decode()}
     raise TypeError(f"a {type(value).__name__} is not JSON")
+
+
+# Made once: `json.dumps` makes one for each call that has options.
+_JSON = json.JSONEncoder(default=_encode_bytes, ensure_ascii=False, separators=(",", ":"))
+_ASCII_JSON = json.JSONEncoder(default=_encode_bytes, separators=(",", ":"))

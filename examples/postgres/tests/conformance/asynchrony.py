@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from strands import tool
+from strands.hooks import MessageAddedEvent
 from strands.types.exceptions import SessionException
 
 from .backend import Backend
 from .cases import Cases, hint, lifecycle, quick, requires
 from .records import texts
 from .same import assert_same_agent
-from .scripted_model import scripted_agent
+from .scripted_model import Call, scripted_agent
 
 NewAgent = Callable[..., Any]
 NewManager = Callable[..., Any]
@@ -64,6 +66,64 @@ class Asynchrony(Cases):
         assert len(writes) >= 4
         monkeypatch.undo()
         assert_same_agent(new_agent(), live)
+
+    @quick
+    @lifecycle
+    @requires("nonblocking")
+    @hint("The event loop of a synchronous call has nothing else to do, and another thread takes long to wake.")
+    def test_sync_call(
+        self, backend: Backend, new_agent: NewAgent, new_manager: NewManager, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """L: a synchronous call writes on the thread that it runs on."""
+        manager = new_manager()
+        live = new_agent(session_manager=manager)
+        owner, method = backend.writes(manager)
+        write = getattr(owner, method)
+        runs, writes = set(), set()
+
+        def watched_write(*args: Any, **kwargs: Any) -> Any:
+            writes.add(threading.get_ident())
+            return write(*args, **kwargs)
+
+        monkeypatch.setattr(owner, method, watched_write)
+        live.hooks.add_callback(MessageAddedEvent, lambda event: runs.add(threading.get_ident()))
+        live("hi")
+        assert writes == runs
+
+    @quick
+    @lifecycle
+    @requires("nonblocking")
+    @hint("Not every task of a synchronous call may wait for a write: agents that are tools run side by side in it.")
+    def test_tasks_in_a_sync_call(
+        self, backend: Backend, new_agent: NewAgent, new_manager: NewManager, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """L1: while a synchronous call writes, whatever else its tools have started goes on."""
+        manager = new_manager()
+        inner = new_agent(session_manager=manager, agent_id="inner")
+        tasks: list[asyncio.Task[Any]] = []
+        writes: list[Any] = []
+
+        @tool
+        async def ask() -> str:
+            """Ask the other agent."""
+            tasks.append(asyncio.create_task(asyncio.sleep(60)))
+            return str(await inner.invoke_async("hi"))
+
+        live = new_agent(Call("ask"), session_manager=manager, agent_id="outer", tools=[ask])
+        owner, method = backend.writes(manager)
+        write = getattr(owner, method)
+
+        def slow_write(*args: Any, **kwargs: Any) -> Any:
+            if tasks:
+                ticked = threading.Event()
+                tasks[0].get_loop().call_soon_threadsafe(ticked.set)
+                assert ticked.wait(10), "the event loop stood still"
+                writes.append(args[0])
+            return write(*args, **kwargs)
+
+        monkeypatch.setattr(owner, method, slow_write)
+        live("what does it say?")
+        assert len(writes) >= 4
 
     @quick
     @lifecycle
@@ -210,7 +270,9 @@ class Asynchrony(Cases):
             warnings.simplefilter("always", ResourceWarning)
             for turn in range(5):
                 with backend.manager(session_id) as manager:
-                    scripted_agent(manager)(f"turn {turn}")
+                    live = scripted_agent(manager)
+                    live(f"turn {turn}")
+                    asyncio.run(live.invoke_async("beside the event loop"))
             gc.collect()
         assert [str(warning.message) for warning in caught if warning.category is ResourceWarning] == []
         assert {thread.name for thread in set(threading.enumerate()) - before} == set()
@@ -229,7 +291,7 @@ class Asynchrony(Cases):
 
 
 FORK = """
-import os, sys
+import asyncio, os, sys
 from ast import literal_eval
 sys.path.insert(0, sys.argv[1])
 from conformance.package import SessionManager
@@ -237,7 +299,7 @@ from conformance.scripted_model import scripted_agent
 manager = SessionManager(sys.argv[3], **literal_eval(sys.argv[2]))
 def talk(agent, turns):
     for turn in range(turns):
-        agent(f"turn {turn}")
+        asyncio.run(agent.invoke_async(f"turn {turn}"))
 parent = scripted_agent(manager, agent_id="parent")
 talk(parent, 1)
 pid = os.fork()

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from types import CodeType
 
 Job = Callable[[], None]
 
@@ -14,6 +15,14 @@ _THREADS = 32
 _users = 0
 _pool: ThreadPoolExecutor | None = None
 _lock = threading.Lock()
+
+try:
+    from strands._async import run_async
+
+    # The coroutine that a call such as `agent("...")` runs, in a thread and an event loop that are there for it alone.
+    _SYNC_CALLS = frozenset(code for code in run_async.__code__.co_consts if isinstance(code, CodeType))
+except (ImportError, AttributeError):  # it is private to the SDK: without it, all writes are made on our threads
+    _SYNC_CALLS = frozenset()
 
 
 def acquire() -> None:
@@ -31,6 +40,16 @@ def release() -> None:
         pool, _pool = (_pool, None) if _users == 0 else (None, _pool)
     if pool is not None:
         pool.shutdown()
+
+
+def _is_sync_call() -> bool:
+    """Whether a write on this thread holds nobody up: the event loop is that of a sync call, with no task beside it.
+
+    The call waits for its loop, and to wake another thread would cost it more than most writes do.
+    """
+    task = asyncio.current_task()
+    is_sync = task is not None and getattr(task.get_coro(), "cr_code", None) in _SYNC_CALLS
+    return is_sync and len(asyncio.all_tasks()) == 1
 
 
 def _submit(flight: Future[None], job: Job) -> None:
@@ -99,13 +118,16 @@ class Writer:
             wait([flight])
 
     async def run_async(self, capture: Callable[[], Job | None]) -> None:
-        """Write, on a thread beside the event loop.
+        """Write, on a thread beside the event loop, unless that loop is there for this call alone.
 
         A caller that is cancelled leaves its write in flight: the next one waits for it.
 
         Raises:
             Exception: What `capture` or its job raised.
         """
+        if _is_sync_call():
+            self.run(capture)
+            return
         while True:
             job, flight = self._start(capture)
             if flight is None:

@@ -18,9 +18,9 @@ All records are JSON. In ids, the characters `%`, `:`, `{` and `}` are percent-e
 structure.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict, TypeVar, cast
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -37,15 +37,19 @@ from ._records import (
     check_prefix,
     decode,
     decode_agent,
+    decode_joined,
     decode_message,
     decode_messages,
     decode_session,
     encode,
 )
 from .connection import Client, Server, check_key_prefix, text
-from .errors import SessionConflictError, SessionCorruptError, SessionNotFoundError
+from .errors import SessionCorruptError, SessionNotFoundError
+
+Answer = TypeVar("Answer")
 
 _FORMAT = "1"
+_JOINED = 10  # messages in a text: more take the server as long to join as they save
 _ESCAPES = str.maketrans({"%": "%25", ":": "%3A", "{": "%7B", "}": "%7D"})
 _GLOB = str.maketrans({character: "\\" + character for character in "*?[]^-\\"})
 
@@ -172,7 +176,7 @@ class ValkeySessionRepository(LogRepository):
         message_id = session_message.message_id
         name = check_ids(session_id=session_id, agent_id=agent_id, message_id=message_id)
         arguments = (self._ttl, _agent(agent_id), message_id, encode(session_message, name))
-        _check(self._server.run(scripts.APPEND, name, self._key(session_id), *arguments), name)
+        scripts.check(self._server.run(scripts.APPEND, name, self._key(session_id), *arguments), name)
 
     def read_message(self, session_id: str, agent_id: str, message_id: int, **kwargs: Any) -> SessionMessage | None:
         """Return a message, None where there is none."""
@@ -205,9 +209,13 @@ class ValkeySessionRepository(LogRepository):
         """
         name = check_ids(session_id=session_id, agent_id=agent_id)
         first, count = check_count(offset, "offset"), check_count(limit, "limit")
-        arguments = (self._read_ttl, _agent(agent_id), first or 0, "" if count is None else count)
-        ids, *records = self._server.run(scripts.LIST, name, self._key(session_id), *arguments)
-        return _messages(session_id, agent_id, ids, records)
+
+        def read(joined: int) -> list[SessionMessage]:
+            arguments = (self._read_ttl, _agent(agent_id), joined, first or 0, "" if count is None else count)
+            ids, *texts = self._server.run(scripts.LIST, name, self._key(session_id), *arguments)
+            return _messages(session_id, agent_id, ids, texts)
+
+        return _read_joined(read)
 
     # -- Deletion and listing ----------------------------------------------------------------------------------------
 
@@ -219,7 +227,7 @@ class ValkeySessionRepository(LogRepository):
         """
         name = check_ids(session_id=session_id)
         key = self._key(session_id)
-        _check(self._server.run(scripts.DELETE, name, key, repeated=scripts.DELETE_AGAIN), name)
+        scripts.check(self._server.run(scripts.DELETE, name, key, repeated=scripts.DELETE_AGAIN), name)
 
     def list_sessions(self, prefix: str = "", *, page_size: int = 100, **kwargs: Any) -> Iterator[Session]:
         """Iterate over the sessions whose ids start with a prefix, in no particular order.
@@ -294,20 +302,24 @@ class ValkeySessionRepository(LogRepository):
             batch.check_next_id(int(stored_next_id))
         if problem == "stale":
             batch.check_version("another")
-        _check(problem, name)
+        scripts.check(problem, name)
 
     def read_log(self, session_id: str, agent_id: str, **kwargs: Any) -> StoredLog | None:
         """Return what a restore needs: the agent and the messages that make up its conversation, as of one moment."""
         name = check_ids(session_id=session_id, agent_id=agent_id)
-        arguments = (self._read_ttl, _agent(agent_id))
-        answer = self._server.run(scripts.RESTORE, name, self._key(session_id), *arguments)
-        if answer is None:
-            return None
-        if isinstance(answer, (bytes, str)):
-            _check(answer, name)
-        record, version, next_id, ids, *records = answer
-        agent = decode_agent(record, session_id, agent_id)
-        return StoredLog(agent, text(version), _messages(session_id, agent_id, ids, records), int(next_id))
+
+        def read(joined: int) -> StoredLog | None:
+            arguments = (self._read_ttl, _agent(agent_id), joined)
+            answer = self._server.run(scripts.RESTORE, name, self._key(session_id), *arguments)
+            if answer is None:
+                return None
+            if isinstance(answer, (bytes, str)):
+                scripts.check(answer, name)
+            record, version, next_id, ids, *texts = answer
+            agent = decode_agent(record, session_id, agent_id)
+            return StoredLog(agent, text(version), _messages(session_id, agent_id, ids, texts), int(next_id))
+
+        return _read_joined(read)
 
     # -- Keys and fields ---------------------------------------------------------------------------------------------
 
@@ -322,11 +334,11 @@ class ValkeySessionRepository(LogRepository):
 
     def _insert(self, name: str, session_id: str, field: str, record: str, parent: str, *more: str | int) -> None:
         arguments = (self._ttl, field, record, parent, uuid4().hex, *more)
-        _check(self._server.run(scripts.INSERT, name, self._key(session_id), *arguments), name)
+        scripts.check(self._server.run(scripts.INSERT, name, self._key(session_id), *arguments), name)
 
     def _replace(self, name: str, session_id: str, field: str, record: str, *more: str | int) -> None:
         arguments = (self._ttl, field, record, *more)
-        _check(self._server.run(scripts.REPLACE, name, self._key(session_id), *arguments), name)
+        scripts.check(self._server.run(scripts.REPLACE, name, self._key(session_id), *arguments), name)
 
     def _scan(self, prefix: str, page_size: int) -> Iterator[Session]:
         start = f"{self._prefix}:"
@@ -361,29 +373,23 @@ def _window(agent: SessionAgent) -> str:
     return ",".join(f"{first}-{'' if last == LAST_ID else last}" for first, last in runs)
 
 
-def _messages(
-    session_id: str, agent_id: str, named: bytes | str, answers: list[list[bytes | str | None]]
-) -> list[SessionMessage]:
+def _read_joined(read: Callable[[int], Answer]) -> Answer:
+    """Read messages joined to each other, or, if one of them cannot be read, each by itself: the error says which."""
+    try:
+        return read(_JOINED)
+    except (ValueError, TypeError, RecursionError):
+        return read(1)
+
+
+def _messages(session_id: str, agent_id: str, named: bytes | str, texts: list[bytes | str]) -> list[SessionMessage]:
     """Return the messages that a script fetched, given their ids as it names them."""
-    records: list[tuple[int, bytes | str]] = []
-    for names, texts in zip(text(named).split(), answers, strict=True):
-        first, is_run, last = names.partition("-")
-        ids = range(int(first), int(last) + 1) if is_run else map(int, names.split(","))
-        records += [(message_id, one) for message_id, one in zip(ids, texts, strict=True) if one is not None]
-    return decode_messages(records, session_id, agent_id)
-
-
-def _check(answer: bytes | str, name: str) -> None:
-    """Raise what a script answered."""
-    problem = text(answer)
-    if problem == "taken":
-        raise SessionConflictError(f"{name} | the id is taken")
-    if problem == "absent":
-        raise SessionNotFoundError(f"{name} | it does not exist, or has expired, or what it belongs to has")
-    if problem == "damaged":
-        raise SessionCorruptError(f"{name} | what belongs to the stored record is missing, or of a wrong type")
-    if problem == "format":
-        raise SessionCorruptError(f"{name} | a newer version of this package stored the session; upgrade the package")
+    ids: list[int] = []
+    for name in text(named).split():
+        first, _, last = name.partition("-")
+        ids += range(int(first), int(last or first) + 1)
+    if len(texts) == len(ids):
+        return decode_messages(list(zip(ids, texts, strict=True)), session_id, agent_id)
+    return decode_joined(texts, ids, session_id, agent_id)
 
 
 def _milliseconds(ttl: float | None) -> str:
