@@ -171,6 +171,13 @@ def generated(session: nox.Session) -> None:
 
 
 @nox.session(python=NEWEST)
+def counts(session: nox.Session) -> None:
+    """Counts anew what a save and a restore cost, and writes tests/counts.json, with which `tests` compares."""
+    session.env["RECORD_COUNTS"] = "1"
+    run_pytest(session, "-n0", "tests/test_counts.py")  # one after the other: they write one file
+
+
+@nox.session(python=NEWEST)
 def bench(session: nox.Session) -> None:
     """Measures our packages beside others and the bare drivers, and writes docs/benchmarks.md; `-- --quick` prints."""
     session.install(*nox.project.dependency_groups(PROJECT, "bench"))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from managed import Managed, Times
+from managed import Managed
 from strands import Agent
 
 
@@ -62,21 +61,6 @@ class Ours(Managed):
         """Store a conversation in one go."""
         agent.messages.extend(messages)
         manager.sync_agent(agent)
-
-    def inline_turns(self, place: str, session_id: str, count: int, calls_tool: bool) -> Times:
-        """Take turns whose writes hold up the event loop, to see what it costs that they do not."""
-        beside_the_loop = self._executor.Writer.run_async
-
-        async def inline(writer: Any, capture: Callable[[], Callable[[], None] | None]) -> None:
-            job = capture()
-            if job is not None:
-                job()
-
-        self._executor.Writer.run_async = inline
-        try:
-            return self.turns(place, session_id, count, calls_tool)
-        finally:
-            self._executor.Writer.run_async = beside_the_loop
 
 
 class OursOnValkey(Ours):

@@ -144,7 +144,8 @@ class Run:
         return dict.fromkeys(interleaved(row) for row in self._rows)
 
     def _takers(self, row: Row) -> list[Worker]:
-        return [worker for name, worker in self._workers.items() if name not in row.without]
+        absent = {*row.without, *(row.slow if self._effort.is_quick else ())}
+        return [worker for name, worker in self._workers.items() if name not in absent]
 
     def _load(self, places: set[str], announce: Callable[[str], None]) -> None:
         """Put other sessions into the places that want them."""
@@ -166,7 +167,7 @@ class Run:
             worker.answer()
 
     def _measure(self, group: list[Row]) -> None:
-        """Measure rows by turns, and within each the contenders by turns."""
+        """Measure rows in rounds, in which the contenders take turns."""
         for row in group:
             self.times[row.key] = {worker.name: defaultdict(list) for worker in self._takers(row)}
             if row.messages and not row.is_used_up:
@@ -180,10 +181,14 @@ class Run:
         for number in range(max(row.rounds for row in group)):
             if number >= self._effort.least and time.monotonic() - begin > budget:
                 break
-            for row in group:
-                takers = [one for one in self._takers(row) if spent[row.key, one.name] < self._effort.most]
-                shift = number % max(1, len(takers))
-                for worker in [*takers[shift:], *takers[:shift]]:
+            # A contender's rows one after another, and its neighbours before and after it: what is compared is close in
+            # time, as a machine that others use as well is not always as fast.
+            shift = number % len(self._workers)
+            workers = list(self._workers.values())
+            for worker in [*workers[shift:], *workers[:shift]]:
+                for row in group:
+                    if worker not in self._takers(row) or spent[row.key, worker.name] >= self._effort.most:
+                        continue
                     started = time.monotonic()
                     try:
                         self._once(row, worker, number)

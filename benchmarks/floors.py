@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 import sqlite3
 import time
 from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from agents import AGENT_ID
-from managed import MESSAGES, Times, clocked
+from agents import AGENT_ID, make_agent
+from managed import MESSAGES, Times, clocked, crowd_of, take_turns
+from strands import Agent
+from strands.hooks import MessageAddedEvent
 from strands.types.session import SessionMessage
 from texts import messages_of, text_of
 
@@ -100,17 +105,39 @@ class Floor(ABC):
 
     list_messages = restore
 
-    def turns(self, place: str, session_id: str, count: int, calls_tool: bool) -> Times:
-        """Take turns: the writes of their messages."""
-        messages: list[Any] = [
-            {"role": "user", "content": [{"text": "How much is it?"}]},
-            {"role": "assistant", "content": [{"text": "Three euros."}], "metadata": {"usage": {"totalTokens": 19}}},
-        ]
-        if calls_tool:
-            use = {"toolUse": {"name": "price", "toolUseId": "call-1", "input": {"item": "coffee"}}}
-            result = {"toolResult": {"toolUseId": "call-1", "status": "success", "content": [{"text": "coffee: 3.20"}]}}
-            messages[1:1] = [{"role": "assistant", "content": [use]}, {"role": "user", "content": [result]}]
-        return self._write_each(place, session_id, count, messages)
+    def turns(
+        self, place: str, session_id: str, count: int, calls_tool: bool = False, is_awaited: bool = False
+    ) -> Times:
+        """Take turns whose messages a hook writes: the same agent, and the code is as cold as it is in a turn."""
+        self.connect(place)
+        agent, bare, numbers = make_agent(calls_tool=calls_tool), make_agent(calls_tool=calls_tool), itertools.count()
+
+        def write(event: MessageAddedEvent) -> None:
+            number = next(numbers)
+            self.write(session_id, number, record_of(event.message, number))
+
+        agent.hooks.add_callback(MessageAddedEvent, write)
+        return {"seconds": asyncio.run(take_turns(agent, bare, count, is_awaited=is_awaited))}
+
+    def crowd(self, place: str, session_id: str, agents: int, connections: int) -> Times:
+        """Have many agents take a turn in one event loop, with a hook that writes on a thread."""
+        self.connect(place)
+        with ThreadPoolExecutor(max(agents, 1)) as threads:
+
+            def agent(number: int) -> Agent:
+                numbers = itertools.count()
+
+                async def write(event: MessageAddedEvent) -> None:
+                    at = next(numbers)
+                    record = record_of(event.message, at)
+                    loop = asyncio.get_running_loop()
+                    await loop.run_in_executor(threads, self.write, f"{session_id}-{number}", at, record)
+
+                made = make_agent()
+                made.hooks.add_callback(MessageAddedEvent, write)
+                return made
+
+            return crowd_of([agent(number) for number in range(agents)], [make_agent() for _ in range(agents)])
 
     def create_message(self, place: str, session_id: str, count: int) -> Times:
         """Store messages one by one."""
@@ -218,7 +245,7 @@ class FloorOnSql(Floor):
 
     def __init__(self) -> None:
         """Begin without connections."""
-        self._connections: dict[str, Any] = {}
+        self._connections: dict[str, list[Any]] = {}
 
     @abstractmethod
     def open(self, place: str) -> Any:
@@ -226,15 +253,23 @@ class FloorOnSql(Floor):
 
     def connect(self, place: str) -> None:
         """Connect."""
+        self._place = place
         if place not in self._connections:
-            self._connections[place] = self.open(place)
+            self._connections[place] = []
             for table in self.tables:
-                self._connections[place].execute(table)
-        self._connection = self._connections[place]
+                self.execute(table)
 
     def execute(self, statement: str, *values: Any) -> Any:
-        """Execute a statement."""
-        return self._connection.execute(statement.replace("?", self.mark), values)
+        """Execute a statement, on a connection that no other thread uses."""
+        place, free = self._place, self._connections[self._place]
+        try:
+            connection = free.pop()
+        except IndexError:
+            connection = self.open(place)
+        try:
+            return connection.execute(statement.replace("?", self.mark), values)
+        finally:
+            free.append(connection)
 
     def write_agent(self, session_id: str, text: str) -> None:
         """Store the agent's record."""
@@ -293,7 +328,7 @@ class FloorOnSqlite(FloorOnSql):
     def open(self, place: str) -> Any:
         """Open a connection that commits each statement."""
         Path(place).mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(Path(place) / "floor.db", isolation_level=None)
+        connection = sqlite3.connect(Path(place) / "floor.db", isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         return connection

@@ -7,6 +7,7 @@ import gc
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from agents import AGENT_ID, make_agent
@@ -91,18 +92,16 @@ class Managed(ABC):
         self.close(manager)
         return {"seconds": [spent - bare], "opening": [opening]}
 
-    def turns(self, place: str, session_id: str, count: int, calls_tool: bool) -> Times:
-        """Take turns with a new agent."""
+    def turns(
+        self, place: str, session_id: str, count: int, calls_tool: bool = False, is_awaited: bool = False
+    ) -> Times:
+        """Take turns with a new agent: by synchronous calls, or awaited in one event loop, as in a server."""
         self.connect(place)
         manager = self.manager(place, session_id)
-        with_session, without = make_agent(manager, calls_tool=calls_tool), make_agent(calls_tool=calls_tool)
-        seconds = []
-        for number in range(2 + count):
-            pair = [with_session, without] if number % 2 else [without, with_session]
-            spent = {id(agent): clocked(lambda agent=agent: agent("How much is it?"))[0] for agent in pair}  # type: ignore[misc]
-            seconds.append(spent[id(with_session)] - spent[id(without)])
+        agent, bare = make_agent(manager, calls_tool=calls_tool), make_agent(calls_tool=calls_tool)
+        seconds = asyncio.run(take_turns(agent, bare, count, is_awaited=is_awaited))
         self.close(manager)
-        return {"seconds": seconds[2:]}
+        return {"seconds": seconds}
 
     def sync(self, place: str, session_id: str, count: int) -> Times:
         """Store a state that changed."""
@@ -194,16 +193,10 @@ class Managed(ABC):
     def crowd(self, place: str, session_id: str, agents: int, connections: int) -> Times:
         """Have many agents take a turn in one event loop, with and without sessions."""
         self.connect(place, connections)
-        managers = [self.manager(place, f"{session_id}-{number}") for number in range(agents)]
-        times: Times = {}
-        for name, crowd in (
-            ("without", [make_agent() for _ in range(agents)]),
-            ("with", [make_agent(manager) for manager in managers]),
-        ):
-            asyncio.run(turn_of(crowd))  # connections and threads are there afterwards, as in a server that runs
-            gc.collect()
-            wall, stall = asyncio.run(turn_of(crowd))
-            times[f"wall {name}"], times[f"stall {name}"] = [wall], [stall]
+        with ThreadPoolExecutor(8) as threads:  # at 20 ms, one after another takes long
+            managers = list(threads.map(lambda number: self.manager(place, f"{session_id}-{number}"), range(agents)))
+            with_sessions = list(threads.map(make_agent, managers))
+        times = crowd_of(with_sessions, [make_agent() for _ in range(agents)])
         for manager in managers:
             self.close(manager)
         return times
@@ -225,6 +218,34 @@ def clocked(work: Callable[[], Any]) -> tuple[float, Any]:
     begin = time.perf_counter()
     result = work()
     return time.perf_counter() - begin, result
+
+
+async def take_turns(agent: Agent, bare: Agent, count: int, *, is_awaited: bool) -> list[float]:
+    """Return the seconds that the turns of an agent take, above those of the same one without sessions."""
+    seconds = []
+    for number in range(2 + count):
+        spent = {}
+        for one in [agent, bare] if number % 2 else [bare, agent]:
+            gc.collect()
+            begin = time.perf_counter()
+            if is_awaited:
+                await one.invoke_async("How much is it?")
+            else:
+                one("How much is it?")
+            spent[id(one)] = time.perf_counter() - begin
+        seconds.append(spent[id(agent)] - spent[id(bare)])
+    return seconds[2:]
+
+
+def crowd_of(with_sessions: list[Agent], without: list[Agent]) -> Times:
+    """Return how long a turn of all agents takes, and how long the event loop stands still then."""
+    times: Times = {}
+    for name, crowd in (("without", without), ("with", with_sessions)):
+        asyncio.run(turn_of(crowd))  # connections and threads are there afterwards, as in a server that runs
+        gc.collect()
+        wall, stall = asyncio.run(turn_of(crowd))
+        times[f"wall {name}"], times[f"stall {name}"] = [wall], [stall]
+    return times
 
 
 async def turn_of(crowd: list[Agent]) -> tuple[float, float]:

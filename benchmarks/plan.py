@@ -44,6 +44,7 @@ class Row:
         size: How long each of them is.
         is_used_up: Whether each measurement needs a session of its own.
         without: Who does not take part.
+        slow: Who takes so long that the quick run leaves it out.
         rounds: How many rounds there are at most.
         is_quick: Whether it belongs to the quick run.
     """
@@ -57,10 +58,12 @@ class Row:
     size: int = 500
     is_used_up: bool = False
     without: tuple[str, ...] = ()
+    slow: tuple[str, ...] = ()
     rounds: int = 25
     is_quick: bool = True
 
 
+AWAITED = "a text turn, awaited in a running event loop"
 AGENTS = (1, 5, 10, 25, 50)
 HISTORIES = (10, 1000, 10_000)
 LENGTHS = (10, 100, 1000, 5000)
@@ -69,21 +72,14 @@ LENGTHS = (10, 100, 1000, 5000)
 def rows() -> list[Row]:
     """Return all rows."""
     repository = tuple(SNAPSHOTS)
-    remote = tuple(LOCAL)
-    everybody_else = (*FLOORS, *LOCAL)
+    remote, slow = tuple(LOCAL), tuple(PEERS)
     listed = [Row("new", "new session, with its agent", "new")]
     listed += [
         Row(f"restore {n}", f"restore {n:,} messages", "restore", messages=n, is_quick=n < 5000) for n in LENGTHS
     ]
     listed += [
-        Row("turn", "a text turn", "turns", arguments={"count": 10, "calls_tool": False}),
-        Row(
-            "turn inline",
-            "a text turn, were it written on the event loop",
-            "inline_turns",
-            arguments={"count": 10, "calls_tool": False},
-            without=tuple(name for name in CONTENDERS if not name.endswith("-ours")),
-        ),
+        Row("turn", "a text turn", "turns", arguments={"count": 10}),
+        Row("turn awaited", AWAITED, "turns", arguments={"count": 10, "is_awaited": True}),
         Row("tool turn", "a turn with a tool", "turns", arguments={"count": 10, "calls_tool": True}),
         Row("sync", "a changed state", "sync", arguments={"count": 10}),
         Row("redact", "a redaction", "redact", arguments={"count": 5}),
@@ -94,12 +90,14 @@ def rows() -> list[Row]:
     for n in HISTORIES:
         arguments = {"history": n, "count": 10}
         title = f"one message more, after {n:,}"
-        listed.append(Row(f"append {n}", title, "append", arguments=arguments, rounds=10))
+        listed.append(
+            Row(f"append {n}", title, "append", arguments=arguments, rounds=10, slow=slow if n > 1000 else ())
+        )
     for others in ("none", "10,000", "1,000,000"):
         without = (*SNAPSHOTS, "local-files")
         quick = others != "1,000,000"
         title = f"among {others} others" if others != "none" else "with nothing else there"
-        about: dict[str, Any] = {"place": others, "without": without, "is_quick": quick}
+        about = {"place": others, "without": without, "is_quick": quick}
         listed.append(
             Row(f"restore among {others}", f"restore 1,000 messages, {title}", "restore", messages=1000, **about)
         )
@@ -116,7 +114,7 @@ def rows() -> list[Row]:
     wire: dict[str, Any] = {"place": "1 ms", "without": remote}
     listed += [
         Row("restore 1000 at 1 ms", "restore 1,000 messages, at 1 ms", "restore", messages=1000, **wire),
-        Row("turn at 1 ms", "a text turn, at 1 ms", "turns", arguments={"count": 10, "calls_tool": False}, **wire),
+        Row("turn at 1 ms", "a text turn, at 1 ms", "turns", arguments={"count": 10}, **wire),
         Row(
             "tool turn at 1 ms",
             "a turn with a tool, at 1 ms",
@@ -127,8 +125,10 @@ def rows() -> list[Row]:
     ]
     for agents in AGENTS:
         for name, connections in (("", 0), (", a connection each", agents)):
-            about = {"place": "20 ms", "without": everybody_else, "rounds": 9}
+            about = {"place": "20 ms", "without": remote, "slow": slow, "rounds": 9}
             about["is_quick"] = agents in (1, 50) and bool(connections)
+            if connections and agents > 1:  # who writes on the event loop uses one connection at a time
+                about["without"] = (*remote, *PEERS)
             arguments = {"agents": agents, "connections": connections}
             key = f"crowd {agents}{name}"
             listed.append(
@@ -142,4 +142,4 @@ def interleaved(row: Row) -> str:
     for start in ("restore among", "delete among", "append", "crowd"):
         if row.key.startswith(start):
             return start
-    return "turn" if row.key == "turn inline" else row.key
+    return "turn" if row.key == "turn awaited" else row.key

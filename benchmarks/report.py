@@ -37,7 +37,7 @@ the ratios: the times are those of this machine on that day.
   which was timed in the same round. It is followed by its ratio to the floor. Messages have 500 characters.
 - *Restore* is `Agent(session_manager=...)` on an open manager; *new session* is the manager and its first agent. The
   floor of a restore is one fetch of the texts, `json.loads`, and `SessionMessage` records. That of a turn is its
-  writes.
+  writes, each made on the event loop by a hook of the same agent.
 - The servers are those of our tests: PostgreSQL with `fsync=off`, Valkey without persistence. A slow disk would hide
   the differences.
 - `strands-valkey-session-manager` needs the JSON module. It was run on plain strings in its place, which flatters it:

@@ -175,7 +175,7 @@ MISTAKES = [
         "a save does not wait for the one that a cancelled turn left in flight",
         ["Survival.test_cancelled_turn"],
         "SessionConflictError",
-        [Edit("_executor.Writer._start", "if self._flight is not None", "if False")],
+        [Edit("_executor.Writer._start", "if self.is_busy", "if False")],
     ),
     Mistake(
         "a write into a session that is gone creates it again",

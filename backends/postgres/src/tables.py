@@ -27,6 +27,7 @@ class Tables:
         self._server = server
         self._name = schema
         self._schema = schemas.check_name(schema)
+        self._queries: dict[str, bytes] = {}  # statements as they are sent
         self._is_checked = False
 
     def close(self) -> None:
@@ -100,7 +101,10 @@ class Tables:
             raise SessionNotFoundError(f"{name} | it does not exist, or its session has expired")
 
     def _execute(self, name: str, statement: str, values: dict[str, Any], expected: Errors = ()) -> tuple[Rows, bool]:
-        query, attempts = " ".join(statement.split()).replace("{schema}", self._schema).encode(), itertools.count()
+        query, attempts = self._queries.get(statement), itertools.count()
+        if query is None:
+            query = " ".join(statement.split()).replace("{schema}", self._schema).encode()
+            self._queries[statement] = query
 
         def execute(cursor: Cursor) -> tuple[Rows, bool]:
             repeated = next(attempts) > 0

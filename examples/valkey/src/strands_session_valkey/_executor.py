@@ -142,6 +142,11 @@ class Writer:
                 break
             await asyncio.wait([waiting])
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a write is in flight."""
+        return self._flight is not None and not self._flight.done() and self._process == os.getpid()
+
     def settle(self) -> None:
         """Wait for a write in flight, whatever becomes of it."""
         if self._flight is not None and self._process == os.getpid():
@@ -150,7 +155,7 @@ class Writer:
     def _start(self, capture: Callable[[], Job | None]) -> tuple[Job | None, Future[None] | None]:
         """Return a job that the caller has to complete, and its flight; or else the flight of another one."""
         with self._lock:
-            if self._flight is not None and not self._flight.done() and self._process == os.getpid():
+            if self.is_busy:
                 return None, self._flight
             job = capture()
             self._flight, self._process = None if job is None else Future(), os.getpid()

@@ -189,7 +189,7 @@ end
 """
 
 # field of the agent, how many messages to join. Answers with its record, version and next id, the messages' ids, and
-# the messages: those that the agent's window names, which is runs of ids, or `+` and how many of the oldest to leave out.
+# the messages: those that the agent's window names, which is runs of ids, or `+` and how many of the oldest to skip.
 RESTORE = _script(
     _KEEP_ALIVE
     + _MESSAGES
