@@ -61,7 +61,7 @@ def plan(session: nox.Session) -> None:
     """Says what is going to happen."""
     session.log("About twelve minutes on two cores, once packages are in the cache:")
     session.log("lint      this repository's own code, texts and workflows")
-    session.log("tests     the template: every combination rendered, odd names, wheel, updates, the kit on broken code")
+    session.log("tests     the template: every combination rendered, odd names, wheel, updates, what a save costs")
     session.log(f"examples  examples/ is what the template renders, and passes its own tests on Python {NEWEST}")
     session.log(f"generated a fresh repository and its own nox: the whole kit on Python {NEWEST},")
     session.log(f"          a part of it on {', '.join(FOUND[:-1]) or 'no other, since none is installed'};")
@@ -85,7 +85,8 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=NEWEST)
 def proof(session: nox.Session) -> None:
     """Tests the kit: on mistakes that it has to find, on the SDK's own manager, on sessions of other packages."""
-    run_pytest(session, "-m", "proof", *session.posargs)
+    # More than there are cores: a good part of it is waiting for servers and for races.
+    run_pytest(session, "-n", str(1 + (os.cpu_count() or 1)), "-m", "proof", *session.posargs)
 
 
 @nox.session(python=NEWEST)

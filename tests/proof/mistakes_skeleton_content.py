@@ -25,7 +25,7 @@ MISTAKES = [
         "Unicode is normalised",
         ["Content.test_text"],
         "[5]['text'] is",
-        [Edit("_records.encode", ENCODED, "text = unicodedata.normalize('NFC', text)")],
+        [Edit("_records.encode", ENCODED, "text = __import__('unicodedata').normalize('NFC', text)")],
     ),
     Mistake(
         "texts are trimmed",
@@ -121,8 +121,8 @@ MISTAKES = [
         [
             Edit(
                 "_records.encode",
-                "ensure_ascii=False, separators",
-                "ensure_ascii=False, sort_keys=True, separators",
+                "text = _JSON.encode(values)",
+                "text = json.dumps(values, default=_encode_bytes, ensure_ascii=False, sort_keys=True)",
             )
         ],
     ),
@@ -142,7 +142,7 @@ MISTAKES = [
         "bytes are decoded at the first levels only, not within a tool's result",
         ["Content.test_bytes_in_tool_result"],
         "(dict), not b'",
-        [Edit("_records.decode", "values = decode_bytes_values(values)", OUTER_BYTES)],
+        [ONE_BY_ONE, Edit("_records.decode", "values = decode_bytes_values(values)", OUTER_BYTES)],
     ),
     Mistake(
         "blocks of an unknown kind are dropped",

@@ -19,8 +19,8 @@ MISTAKES = [
         [
             Edit(
                 "_records.encode",
-                "_JSON.encode(values)",
-                "json.dumps(values, sort_keys=True, default=_encode_bytes, ensure_ascii=False)",
+                "text = _JSON.encode(values)",
+                "text = json.dumps(values, sort_keys=True, default=_encode_bytes, ensure_ascii=False)",
             )
         ],
     ),

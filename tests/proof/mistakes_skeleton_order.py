@@ -166,7 +166,13 @@ MISTAKES = [
         "a path is accepted as an id",
         ["Identifiers.test_malformed_session_id", "IdentifiersOfAgents.test_malformed_id_in_manager"],
         "DID NOT RAISE",
-        [Edit("_records._name_problem", "_FORBIDDEN.search(value)", r're.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", value)')],
+        [
+            Edit(
+                "_records._name_problem",
+                "_FORBIDDEN.search(value)",
+                r're.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", value)',
+            )
+        ],
     ),
     Mistake(
         "an empty id is accepted",

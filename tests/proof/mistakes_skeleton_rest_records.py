@@ -106,7 +106,7 @@ MISTAKES = [
         "a message comes back with one timestamp",
         ["Lifecycle.test_message_is_read_back"],
         "updated_at",
-        [Edit("_records.decode_messages", 'values["updated_at"]', 'values["created_at"]')],
+        [Edit("_records._messages", 'values["updated_at"]', 'values["created_at"]')],
     ),
     Mistake(
         "a message that was read is handed out again, with what its reader did to it",

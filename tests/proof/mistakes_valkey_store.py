@@ -119,7 +119,7 @@ MISTAKES = [
                 f"{REPOSITORY}.create_session",
                 "record = encode(session, name)",
                 "record = encode(session, name)\n    if self.read_session(session.session_id):\n"
-                "        raise SessionConflictError(name)",
+                "        raise scripts.SessionConflictError(name)",
             )
         ],
     ),
