@@ -180,8 +180,9 @@ def decode_joined(
         SessionCorruptError: If a message is incomplete.
     """
     documents: list[dict[str, Any]] = []
-    for start in range(0, len(texts), _CHUNK):
-        documents += _decode_chunk(texts[start : start + _CHUNK])
+    step = max(1, _CHUNK * len(texts) // max(1, len(ids)))
+    for start in range(0, len(texts), step):
+        documents += _decode_chunk(texts[start : start + step])
     if len(documents) != len(ids):
         raise ValueError(f"{len(documents)} objects are no {len(ids)} messages")
     return _messages(ids, documents, session_id, agent_id)
