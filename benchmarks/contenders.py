@@ -27,19 +27,21 @@ class Ours(Managed):
         self._repository = getattr(package, f"{prefix}SessionRepository")
         self._storage = getattr(package, f"{prefix}Storage")
         self._threads = self._executor._THREADS
-        self.options: dict[str, dict[str, Any]] = {}
+        self.options: dict[str, dict[str, Any]] = {}  # of each place, those in use
+        self._known: dict[tuple[str, int], dict[str, Any]] = {}
         self._open: list[Any] = []
 
     def connect(self, place: str, connections: int = 0) -> None:
         """Hold the connections open, as a process does that has other managers."""
         self._executor._THREADS = max(connections, self._threads)
-        if connections:
-            self.options[place] = self.pooled(place, connections)
-        elif place not in self.options:
-            self.options[place] = {"connection_string": self.connection_string(place)}
-            repository = self._repository(**self.options[place])
+        if (place, 0) not in self._known:
+            self._known[place, 0] = {"connection_string": self.connection_string(place)}
+            repository = self._repository(**self._known[place, 0])
             getattr(repository, "setup", list)()  # makes the tables, where there are any
             self._open.append(repository)
+        if (place, connections) not in self._known:
+            self._known[place, connections] = self.pooled(place, connections)
+        self.options[place] = self._known[place, connections]
 
     def connection_string(self, place: str) -> str:
         """Return what the package calls a place."""

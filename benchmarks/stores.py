@@ -53,7 +53,7 @@ class Stores:
         """Start them."""
         self._folder = folder
         self._valkey = servers_of(valkey_repository).Server()
-        self._postgres = servers_of(postgres_repository).Server(max_connections="300", max_wal_size="4GB")
+        self._postgres = servers_of(postgres_repository).Server(max_connections="500", max_wal_size="4GB")
         self._databases = list(OTHERS)
         self._asking = threading.Lock()
         self._postgres_urls = {}
