@@ -75,7 +75,7 @@ MISTAKES = [
         "a restore fetches a page of 20 messages",
         ["ConversationManagers.test_no_conversation_manager"],
         "has 20 items, not 24",
-        [Edit("repository._RUNS", "LIMIT -1", "LIMIT 20")],
+        [Edit("repository.CorrectSessionRepository.read_log", "[offset:]", "[offset:][:20]")],
     ),
     Mistake(
         "what was removed from the messages stays in the layout",

@@ -15,7 +15,7 @@ LOOK_FIRST = f"""if self.read_session(session.session_id) is not None:
 SKIP = """found = []
     for row in rows:
         try:
-            found += decode_messages([row[2:]], {key})
+            found += decode_messages([row[-2:]], {key})
         except Exception:
             continue
     return """
@@ -221,7 +221,7 @@ MISTAKES = [
         [
             Edit(
                 f"{REPOSITORY}.read_log",
-                "return StoredLog(agent, row[1], decode_messages([row[2:] for row in rows], *key), last + 1)",
+                "return StoredLog(agent, row[1], decode_messages(rows, *key), last + 1)",
                 "version = row[1]\n    " + SKIP.replace("{key}", "*key") + "StoredLog(agent, version, found, last + 1)",
             ),
             Edit(

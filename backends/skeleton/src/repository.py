@@ -45,9 +45,8 @@ SELECT * FROM messages WHERE session_id = ? AND agent_id = ? AND message_id >= ?
 ORDER BY message_id LIMIT ifnull(?, -1) OFFSET ?
 """
 _RUNS = """
-SELECT messages.* FROM json_each(?) AS run JOIN messages ON session_id = ? AND agent_id = ?
+SELECT message_id, record FROM json_each(?) AS run CROSS JOIN messages ON session_id = ? AND agent_id = ?
 AND message_id BETWEEN json_extract(run.value, '$[0]') AND json_extract(run.value, '$[1]')
-ORDER BY message_id LIMIT -1 OFFSET ?
 """
 _Row: TypeAlias = tuple[str, str, int, str]
 
@@ -340,9 +339,9 @@ class {== class_prefix ==}SessionRepository(LogRepository):
                 return None
             agent = decode_agent(row[0], *key)
             runs, offset = wanted(agent)
-            rows = sql.execute(_RUNS, (json.dumps(runs), *key, offset)).fetchall()
+            rows = sorted(sql.execute(_RUNS, (json.dumps(runs), *key)))[offset:]  # SQLite takes longer to sort them
             last = sql.execute(_LAST_MESSAGE, key).fetchone()[0]
-        return StoredLog(agent, row[1], decode_messages([row[2:] for row in rows], *key), last + 1)
+        return StoredLog(agent, row[1], decode_messages(rows, *key), last + 1)
 
 
 def _rows(session_id: str, agent_id: str, messages: list[SessionMessage]) -> list[_Row]:
