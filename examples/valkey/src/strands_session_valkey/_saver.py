@@ -60,24 +60,17 @@ class AgentSaver:
             SessionException: If it could not be stored. The next save that succeeds writes what is missing. After a
                 conflict with another writer none does: every save is refused.
         """
-        if self._is_unsettled:
-            self._writer.run(self._repeat)
+        self._writer.run(self._repeat)
         self._writer.run(partial(self._capture, agent, everything, redacted))
 
     async def save_async(self, agent: LocalAgent, *, everything: bool) -> None:
         """Write what changed, as `save` does, without blocking the event loop."""
-        if self._is_unsettled:
-            await self._writer.run_async(self._repeat)
+        await self._writer.run_async(self._repeat)
         await self._writer.run_async(partial(self._capture, agent, everything))
 
     def settle(self) -> None:
         """Wait for a write that a cancelled turn left in flight."""
         self._writer.settle()
-
-    @property
-    def _is_unsettled(self) -> bool:
-        """Whether the last save may have to be repeated: its outcome is unknown, or it is still in flight."""
-        return self._unsure is not None or self._writer.is_busy
 
     def _repeat(self) -> Job | None:
         """Return the job that settles what became of a write without a reply: the same write again, to the byte."""
