@@ -99,8 +99,7 @@ class Server:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for the tests: they stop the server
             )
-        # The socket comes last. It is this server's for sure, which cannot be said of whatever listens at the port.
-        while not self.socket.is_socket():
+        while not self._answers():
             if self._process.poll() is not None:
                 taken = "bind" in self._log()
                 assert taken, self._log()
@@ -108,6 +107,18 @@ class Server:
                 return False
             time.sleep(0.005)
         return True
+
+    def _answers(self) -> bool:
+        # At its socket it is this server for sure, which cannot be said of whatever listens at the port. An answer,
+        # be it that it still reads its data, means that it has all its ports: that to the other nodes comes last.
+        try:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(1)
+                connection.connect(str(self.socket))
+                connection.sendall(b"PING\r\n")
+                return bool(connection.recv(1))
+        except OSError:
+            return False
 
     def _log(self) -> str:
         return (self._folder / "log").read_text(errors="replace")
