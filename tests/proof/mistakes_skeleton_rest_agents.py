@@ -218,9 +218,9 @@ MISTAKES = [
         [
             Edit(
                 "_saver.AgentSaver._repeat",
-                "partial(self._write, self._unsure)",
-                "partial(self._write, __import__('copy').replace(self._unsure, batch="
-                "__import__('copy').replace(self._unsure.batch, new_version='another')))".replace(
+                "partial(self._write, save)",
+                "partial(self._write, __import__('copy').replace(save, batch="
+                "__import__('copy').replace(save.batch, new_version='another')))".replace(
                     "copy", "dataclasses"
                 ),
             )

@@ -172,10 +172,23 @@ MISTAKES = [
         ],
     ),
     Mistake(
+        "whether the reply of another save was lost is looked for before waiting for that save",
+        ["Healing.test_lost_reply_while_a_save_waits"],
+        "SessionConflictError",
+        [
+            Edit("_saver.AgentSaver._captures", "captured = False", "captured, unsure = False, self._unsure"),
+            Edit(
+                "_saver.AgentSaver._captures",
+                "if self._unsure is not None:",
+                "if self._unsure is not None and self._unsure is unsure:",
+            ),
+        ],
+    ),
+    Mistake(
         "a save does not wait for the one that a cancelled turn left in flight",
         ["Survival.test_cancelled_turn"],
         "SessionConflictError",
-        [Edit("_executor.Writer._start", "if self.is_busy", "if False")],
+        [Edit("_executor.Writer._start", "if flight is not None", "if False")],
     ),
     Mistake(
         "a write into a session that is gone creates it again",
@@ -285,6 +298,12 @@ MISTAKES = [
         ["Asynchrony.test_sync_call"],
         "assert {",
         [Edit("_executor._is_sync_call", "return is_sync and", "return False and")],
+    ),
+    Mistake(
+        "a synchronous call writes where its event loop can be seen",
+        ["Asynchrony.test_no_event_loop_while_writing"],
+        "== {None}",
+        [Edit("_executor.Writer.run_async", "_hide_loop(capture())", "capture()")],
     ),
     Mistake(
         "what a tool started waits for the saves of the synchronous call",

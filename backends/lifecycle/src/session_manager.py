@@ -3,7 +3,7 @@
 Until you replace it, `events.py` keeps a file of events in the place of {== backend ==}. This file is yours:
 updates of the template never touch it. What surrounds the methods is the template's:
 
-- `_hooks.py` calls them, on a thread beside the event loop, those of one agent one after another;
+- `_hooks.py` calls them off the event loop, those of one agent one after another;
 - `_saver.py` finds what the store does not have yet, and repeats a save whose outcome is unknown;
 - `_journal.py` makes events of saves, and an agent of events.
 """
@@ -97,7 +97,7 @@ class {== class_prefix ==}SessionManager(SessionHooks):
         """Send a message that was added to the agent, and what else changed since the last save.
 
         - When: after each message: the prompt, an answer, results of tools. The agent waits.
-        - Where: on a thread beside the event loop; on the caller's, if somebody calls the method.
+        - Where: on a thread without an event loop; on the caller's, if somebody calls the method.
         - Afterwards the service has the message for good: not in a buffer, not in a queue of this process. It has also
           what an earlier call failed to send, before it, in order.
         - Never: send a message twice, also if the reply to the first time was lost; write over what another writer
@@ -146,7 +146,7 @@ class {== class_prefix ==}SessionManager(SessionHooks):
 
         - When: at the end of each turn, also of one that failed; when a message was changed after it was sent; and
           whenever an application calls it.
-        - Where: on a thread beside the event loop; on the caller's, if somebody calls the method.
+        - Where: on a thread without an event loop; on the caller's, if somebody calls the method.
         - Afterwards a restore gives the agent as it is now. Of an unchanged agent nothing was sent.
         - Never: send all messages again, or leave out those that an earlier call failed to send.
 
@@ -164,7 +164,7 @@ class {== class_prefix ==}SessionManager(SessionHooks):
         """Restore a graph or swarm, or tell the service of a new one.
 
         - When: before its first invocation.
-        - Where: on a thread beside the event loop; on the caller's, if somebody calls the method.
+        - Where: on a thread without an event loop; on the caller's, if somebody calls the method.
         - Afterwards nodes that were done are done, with their results, and what comes next is as it was.
         - Never: begin anew because reading failed.
 
@@ -193,7 +193,7 @@ class {== class_prefix ==}SessionManager(SessionHooks):
         """Send the state of a graph or swarm: which nodes are done, their results, what comes next.
 
         - When: after each node, and at the end of an invocation.
-        - Where: on a thread beside the event loop, while other nodes may run; on the caller's, if somebody calls it.
+        - Where: on a thread without an event loop, while other nodes may run; on the caller's, if somebody calls it.
         - Afterwards a restore gives this state, or a later one.
 
         Args:

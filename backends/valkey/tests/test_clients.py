@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import valkey
-from conformance.package import SessionManager, SessionRepository, SessionUnavailableError
+from conformance.package import SessionCorruptError, SessionManager, SessionRepository, SessionUnavailableError
 from conformance.scripted_model import scripted_agent
 from servers import HOST, Server, wait_for
 from strands.types.exceptions import EventLoopException
+from strands.types.session import Session, SessionType
 from usage import assert_restored, use_everything
 from valkey.sentinel import Sentinel
 
@@ -42,6 +43,28 @@ def test_client_with_another_encoding(server: Server) -> None:
     """What is stored does not depend on the encoding of the client."""
     with server.client(encoding="ascii") as client:
         use_everything(client=client)
+
+
+def test_client_that_decodes_otherwise(server: Server) -> None:
+    """A client whose answers would be other texts than were stored is refused, and so is such a connection string."""
+    with server.client(encoding="latin-1", decode_responses=True) as client:
+        with pytest.raises(ValueError, match="latin-1"):
+            SessionRepository(client=client)
+        use_everything(connection_string=f"{server.url}?decode_responses=1&encoding=UTF8")
+        with pytest.raises(ValueError, match="latin-1"):
+            SessionRepository(f"{server.url}?decode_responses=1&encoding=latin-1")
+
+
+@pytest.mark.parametrize("decode_responses", [False, True])
+def test_stored_text_that_is_no_utf_8(server: Server, decode_responses: bool) -> None:
+    """Bytes that are no text are an error that names the session, also where the client decodes what it receives."""
+    name = f"garbled-{decode_responses}"
+    with server.client(decode_responses=decode_responses) as client, SessionRepository(client=client) as repository:
+        repository.create_session(Session(name, SessionType.AGENT))
+        for field in client.hkeys(f"session:{name}"):
+            client.hset(f"session:{name}", field, b"\xff")
+        with pytest.raises(SessionCorruptError, match=name):
+            repository.read_session(name)
 
 
 @pytest.mark.parametrize("query", ["", "?protocol=3", "?decode_responses=1&db=3", "?max_connections=1"])

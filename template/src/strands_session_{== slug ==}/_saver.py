@@ -1,8 +1,9 @@
 # From strands-session-template. `copier update` keeps this file current, with its fixes: better not to edit it.
-"""Saving one agent: captured where it runs, written beside the event loop, in order, and healed after a failure."""
+"""Saving one agent: captured where it runs, written off the event loop, in order, and healed after a failure."""
 
 import logging
 import weakref
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
 
@@ -60,24 +61,38 @@ class AgentSaver:
             SessionException: If it could not be stored. The next save that succeeds writes what is missing. After a
                 conflict with another writer none does: every save is refused.
         """
-        self._writer.run(self._repeat)
-        self._writer.run(partial(self._capture, agent, everything, redacted))
+        for capture in self._captures(agent, everything, redacted):
+            self._writer.run(capture)
 
     async def save_async(self, agent: LocalAgent, *, everything: bool) -> None:
         """Write what changed, as `save` does, without blocking the event loop."""
-        await self._writer.run_async(self._repeat)
-        await self._writer.run_async(partial(self._capture, agent, everything))
+        for capture in self._captures(agent, everything):
+            await self._writer.run_async(capture)
 
     def settle(self) -> None:
         """Wait for a write that a cancelled turn left in flight."""
         self._writer.settle()
 
-    def _repeat(self) -> Job | None:
+    def _captures(
+        self, agent: LocalAgent, everything: bool, redacted: Message | None = None
+    ) -> Iterator[Callable[[], Job | None]]:
+        """Give what the writer has to run: the capture of the agent, and before it whatever is unsure by then."""
+        captured = False
+
+        def capture() -> Job | None:
+            nonlocal captured
+            if self._unsure is not None:
+                return self._repeat(self._unsure)
+            captured = True
+            return self._capture(agent, everything, redacted)
+
+        while not captured:
+            yield capture
+
+    def _repeat(self, save: Save) -> Job:
         """Return the job that settles what became of a write without a reply: the same write again, to the byte."""
-        if self._unsure is None:
-            return None
         logger.warning("%s | repeating a save whose outcome is unknown", self._name)
-        return partial(self._write, self._unsure)
+        return partial(self._write, save)
 
     def _capture(self, agent: LocalAgent, everything: bool, redacted: Message | None = None) -> Job | None:
         """Return the job that writes what changed in the agent; None when nothing did."""

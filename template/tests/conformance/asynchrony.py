@@ -93,6 +93,31 @@ class Asynchrony(Cases):
     @quick
     @lifecycle
     @requires("nonblocking")
+    @hint("What writes may use `asyncio.run`, which a thread refuses on which an event loop runs.")
+    def test_no_event_loop_while_writing(
+        self, backend: Backend, new_agent: NewAgent, new_manager: NewManager, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """L: a write finds no event loop on its thread, be the turn awaited or called."""
+        manager = new_manager()
+        live = new_agent(session_manager=manager)
+        owner, method = backend.writes(manager)
+        write, writes = getattr(owner, method), []
+
+        def watched_write(*args: Any, **kwargs: Any) -> Any:
+            writes.append(asyncio._get_running_loop())
+            return write(*args, **kwargs)
+
+        monkeypatch.setattr(owner, method, watched_write)
+        live("hi")
+        asyncio.run(live.invoke_async("there"))
+        assert len(writes) >= 4
+        assert set(writes) == {None}
+        monkeypatch.undo()
+        assert_same_agent(new_agent(), live)
+
+    @quick
+    @lifecycle
+    @requires("nonblocking")
     @hint("Not every task of a synchronous call may wait for a write: agents that are tools run side by side in it.")
     def test_tasks_in_a_sync_call(
         self, backend: Backend, new_agent: NewAgent, new_manager: NewManager, monkeypatch: pytest.MonkeyPatch

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class SessionHooks(SessionManager[LocalAgent]):
-    """Runs the methods of a session manager beside the event loop, those of one agent, graph or swarm in order.
+    """Runs the methods of a session manager off the event loop, those of one agent, graph or swarm in order.
 
     The hooks are awaited: the agent goes on when its method has returned, and gets what it raised. A turn that is
     cancelled meanwhile leaves the method running; the next one of the same agent waits for it.

@@ -2,7 +2,7 @@
 """The session manager: when Strands calls what, and what is written then.
 
 One idea carries it. Each hook compares the agent with what is known to be stored (`_log`), and writes the difference
-as one batch (`_batch`) on a thread beside the event loop (`_saver`, `_executor`). What is known to be stored moves
+as one batch (`_batch`) off the event loop (`_saver`, `_executor`). What is known to be stored moves
 forward only after the store acknowledged the batch. So whatever a failed write left out, the next one brings along, and
 nothing is written twice.
 """
@@ -88,7 +88,7 @@ class PostgresSessionManager(SessionInspection, SessionHooks):
             return False
         return True
 
-    # -- When: the hooks. They capture on the event loop, where the agent stands still, and write beside it ----------
+    # -- When: the hooks. They capture on the event loop, where the agent stands still, and write off it ------------
 
     async def _on_message(self, event: Any) -> None:
         await self._saver(event.agent).save_async(event.agent, everything=False)

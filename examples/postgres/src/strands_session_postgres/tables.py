@@ -1,5 +1,6 @@
 """The tables of a schema: statements on them, and what is said where they are missing or of another version."""
 
+import functools
 import itertools
 from typing import Any
 
@@ -27,7 +28,6 @@ class Tables:
         self._server = server
         self._name = schema
         self._schema = schemas.check_name(schema)
-        self._queries: dict[str, bytes] = {}  # statements as they are sent
         self._is_checked = False
 
     def close(self) -> None:
@@ -101,10 +101,7 @@ class Tables:
             raise SessionNotFoundError(f"{name} | it does not exist, or its session has expired")
 
     def _execute(self, name: str, statement: str, values: dict[str, Any], expected: Errors = ()) -> tuple[Rows, bool]:
-        query, attempts = self._queries.get(statement), itertools.count()
-        if query is None:
-            query = " ".join(statement.split()).replace("{schema}", self._schema).encode()
-            self._queries[statement] = query
+        query, attempts = _query(statement, self._schema), itertools.count()
 
         def execute(cursor: Cursor) -> tuple[Rows, bool]:
             repeated = next(attempts) > 0
@@ -122,3 +119,9 @@ class Tables:
             f"{name} | the tables in schema {self._name} are missing or old; run"
             f" `python -m {__package__}{option} setup` with a role that may create them"
         )
+
+
+@functools.lru_cache(256)  # the package's statements, in a handful of schemas
+def _query(statement: str, schema: str) -> bytes:
+    """Return a statement as it is sent."""
+    return " ".join(statement.split()).replace("{schema}", schema).encode()

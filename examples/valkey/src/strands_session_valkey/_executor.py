@@ -52,6 +52,22 @@ def _is_sync_call() -> bool:
     return is_sync and len(asyncio.all_tasks()) == 1
 
 
+def _hide_loop(job: Job | None) -> Job | None:
+    """Return a job that finds no event loop on its thread, as on ours: a store may use `asyncio.run`."""
+    if job is None:
+        return None
+
+    def hidden() -> None:
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        try:
+            job()
+        finally:
+            asyncio._set_running_loop(loop)
+
+    return hidden
+
+
 def _submit(flight: Future[None], job: Job) -> None:
     """Complete a flight on one of the threads."""
     global _pool
@@ -126,7 +142,7 @@ class Writer:
             Exception: What `capture` or its job raised.
         """
         if _is_sync_call():
-            self.run(capture)
+            self.run(lambda: _hide_loop(capture()))
             return
         while True:
             job, flight = self._start(capture)
@@ -142,21 +158,18 @@ class Writer:
                 break
             await asyncio.wait([waiting])
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a write is in flight."""
-        return self._flight is not None and not self._flight.done() and self._process == os.getpid()
-
     def settle(self) -> None:
         """Wait for a write in flight, whatever becomes of it."""
-        if self._flight is not None and self._process == os.getpid():
-            wait([self._flight])
+        flight = self._flight
+        if flight is not None and self._process == os.getpid():
+            wait([flight])
 
     def _start(self, capture: Callable[[], Job | None]) -> tuple[Job | None, Future[None] | None]:
         """Return a job that the caller has to complete, and its flight; or else the flight of another one."""
         with self._lock:
-            if self.is_busy:
-                return None, self._flight
+            flight = self._flight
+            if flight is not None and not flight.done() and self._process == os.getpid():
+                return None, flight
             job = capture()
             self._flight, self._process = None if job is None else Future(), os.getpid()
             return job, self._flight

@@ -1,5 +1,6 @@
 """How Valkey is reached: the client, what a command answers, and its errors as the package's own."""
 
+import codecs
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -193,6 +194,7 @@ def _connect(url: str, timeout: float) -> Client:
         connection = pool.connection_class(**pool.connection_kwargs)
     except (TypeError, ValueError, exceptions.ValkeyError) as error:
         raise ValueError(f"connection_string or {CONNECTION_VARIABLE} | valkey-py refuses it: {error}") from None
+    _check_encoder(f"connection_string or {CONNECTION_VARIABLE}", connection.encoder)
     if getattr(connection, "check_hostname", False) and connection.cert_reqs == ssl.CERT_NONE:
         raise ValueError(
             f"connection_string or {CONNECTION_VARIABLE} | whoever answers is taken for the server with"
@@ -229,8 +231,14 @@ def _check_client(client: Any, connection_string: str | None) -> Client:
     if not isinstance(client, (valkey.Valkey, valkey.ValkeyCluster)):
         found = f"{type(client).__module__}.{type(client).__qualname__}"
         raise ValueError(f"client=<{found}> | must be a valkey.Valkey or valkey.ValkeyCluster of the package valkey")
+    _check_encoder("client", client.get_encoder())
     checked: Client = client
     return checked
+
+
+def _check_encoder(name: str, encoder: Any) -> None:
+    if encoder.decode_responses and codecs.lookup(encoder.encoding).name != "utf-8":
+        raise ValueError(f"{name} | decodes answers as {encoder.encoding}, and what is stored is UTF-8")
 
 
 def _is_passing(error: Exception) -> bool:
@@ -256,5 +264,7 @@ def _errors(name: str) -> Iterator[None]:
         raise SessionUnavailableError(f"{name} | the server refused: {error}") from error
     except exceptions.TimeoutError as error:
         raise SessionUnavailableError(f"{name} | the server did not answer in time") from error
+    except UnicodeDecodeError as error:
+        raise SessionCorruptError(f"{name} | what is stored is no UTF-8") from error
     except (exceptions.ValkeyError, exceptions.ValkeyClusterException, OSError) as error:
         raise SessionUnavailableError(f"{name} | the server cannot be used: {error}") from error

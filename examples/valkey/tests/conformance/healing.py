@@ -1,6 +1,8 @@
 """Group N, fourth part: what a failed save left out is there after the next one, in order and once."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -58,6 +60,29 @@ class Healing(Cases):
             live("two")
         assert isinstance(raised.value.__cause__, package.SessionUnavailableError)
         live("three")
+        assert_stored(live, new_agent, stored)
+
+    @hint("Look for a save whose outcome is unknown once no write is in flight any more, not before.")
+    def test_lost_reply_while_a_save_waits(
+        self, backend: Backend, new_agent: NewAgent, manager: Any, stored: Stored
+    ) -> None:
+        """N11: a reply is lost while another thread's save of the agent waits: that one settles it, and is stored."""
+        live = new_agent(session_manager=manager)
+        live("one")
+        live.messages.append(user("two"))
+        with ThreadPoolExecutor(1) as thread:
+            waiting = []
+
+            def begin_another(*args: Any, **kwargs: Any) -> bool:
+                live.state.set("count", 1)
+                waiting.append(thread.submit(manager.sync_agent, live))
+                time.sleep(0.2)
+                return True
+
+            fault = failing(*backend.writes(manager), executed=True, when=begin_another)
+            with fault, pytest.raises(package.SessionUnavailableError):
+                manager.sync_agent(live)
+            waiting[0].result(20)
         assert_stored(live, new_agent, stored)
 
     @hint("Nothing of the state was stored: what is known of it must not have moved either.")
