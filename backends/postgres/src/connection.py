@@ -96,6 +96,11 @@ class Server:
         """Give the pool back. One that the caller passed in stays open, and so does an engine."""
         self._source.close()
 
+    @property
+    def source(self) -> Any:
+        """The pool or the engine."""
+        return self._source.get()
+
     def run(self, name: str, work: Callable[[Cursor], Answer], expected: Errors = ()) -> Answer:
         """Run statements on a connection, and again if it turns out to be broken or the server takes them back.
 

@@ -18,12 +18,13 @@ All records are JSON. In ids, the characters `%`, `:`, `{` and `}` are percent-e
 structure.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypedDict, TypeVar, cast
 from urllib.parse import unquote
 from uuid import uuid4
 
+import valkey
 from strands.multiagent import MultiAgentBase
 from strands.types.session import Session, SessionAgent, SessionMessage
 
@@ -285,16 +286,8 @@ class {== class_prefix ==}SessionRepository(LogRepository):
             SessionConflictError: If another writer changed the agent, or took a message id.
             SessionNotFoundError: If the session, the agent or a message to replace is gone.
         """
-        ids = {"session_id": batch.session_id, "agent_id": batch.agent_id}
-        name = check_ids(**ids)
-        created = [encode(message, check_ids(**ids, message_id=message.message_id)) for message in batch.create]
-        replaced: list[str | int] = []
-        for message in batch.update:
-            replaced += [message.message_id, encode(message, check_ids(**ids, message_id=message.message_id))]
-        record, window = ("", "") if batch.agent is None else (encode(batch.agent, name), _window(batch.agent))
-        head = (_agent(batch.agent_id), batch.version or "", batch.new_version, batch.next_id, record, window)
-        arguments = (self._ttl, *head, len(created), *created, *replaced)
-        answer = text(self._server.run(scripts.SAVE, name, self._key(batch.session_id), *arguments))
+        name, key, arguments = self._save(batch)
+        answer = text(self._server.run(scripts.SAVE, name, key, *arguments))
         problem, _, stored_next_id = answer.partition(" ")
         if problem == "taken":
             raise batch.taken()
@@ -303,6 +296,30 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         if problem == "stale":
             batch.check_version("another")
         scripts.check(problem, name)
+
+    @property
+    def shared(self) -> Hashable | None:
+        """The client, by which batches are sent together; None for that of a cluster, where each goes to its node."""
+        client = self._server.client
+        return client if isinstance(client, valkey.Valkey) else None
+
+    def write_together(self, writes: Sequence[tuple[LogRepository, Batch]], **kwargs: Any) -> list[bool]:
+        """Write batches of several agents in one round trip. Return of each whether it was written, for sure."""
+        saves = [cast("{== class_prefix ==}SessionRepository", repository)._save(batch) for repository, batch in writes]
+        answers = self._server.run_each(scripts.SAVE, f"{len(saves)} saves", [(key, *more) for _, key, more in saves])
+        return [answer in (b"done", "done") for answer in answers]
+
+    def _save(self, batch: Batch) -> tuple[str, str, tuple[str | int | bytes, ...]]:
+        """Return what a batch writes, for errors, and the key and the arguments of its script."""
+        ids = {"session_id": batch.session_id, "agent_id": batch.agent_id}
+        name = check_ids(**ids)
+        created = [encode(message, check_ids(**ids, message_id=message.message_id)) for message in batch.create]
+        replaced: list[str | int] = []
+        for message in batch.update:
+            replaced += [message.message_id, encode(message, check_ids(**ids, message_id=message.message_id))]
+        record, window = ("", "") if batch.agent is None else (encode(batch.agent, name), _window(batch.agent))
+        head = (_agent(batch.agent_id), batch.version or "", batch.new_version, batch.next_id, record, window)
+        return name, self._key(batch.session_id), (self._ttl, *head, len(created), *created, *replaced)
 
     def read_log(self, session_id: str, agent_id: str, **kwargs: Any) -> StoredLog | None:
         """Return what a restore needs: the agent and the messages that make up its conversation, as of one moment."""

@@ -5,15 +5,53 @@ import asyncio
 import contextvars
 import os
 import threading
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from types import CodeType
+from typing import Any, Protocol, cast, runtime_checkable
 
 Job = Callable[[], None]
 
+
+@runtime_checkable
+class SharedJob(Protocol):
+    """A job that may be done along with others, in one go.
+
+    Attributes:
+        kind: Equal for jobs that can be done together; None for one that is done alone.
+        is_done: Whether it was done along with others. To call it then is all that is left.
+    """
+
+    kind: Hashable
+    is_done: bool
+
+    def __call__(self) -> None:
+        """Do the job, or what is left of it."""
+
+    def do_together(self, jobs: Sequence[Any]) -> None:
+        """Do as many of these jobs, which are of one kind, as can be done in one go."""
+
+
+@dataclass(frozen=True)
+class _Flight:
+    """A job that somebody waits for, and the context variables that it sees: tracing spans, ids in log records."""
+
+    future: Future[None]
+    job: Job
+    context: contextvars.Context
+
+    def complete(self) -> None:
+        """Do the job, and tell everyone who waits for it."""
+        self.context.run(_complete, self.future, self.job)
+
+
 _THREADS = 32
+_TOGETHER = 50  # jobs at most, so that none waits for long for the others
 _users = 0
 _pool: ThreadPoolExecutor | None = None
+_rounds: defaultdict[asyncio.AbstractEventLoop, list[_Flight]] = defaultdict(list)
 _lock = threading.Lock()
 
 try:
@@ -68,37 +106,82 @@ def _hide_loop(job: Job | None) -> Job | None:
     return hidden
 
 
-def _submit(flight: Future[None], job: Job) -> None:
-    """Complete a flight on one of the threads."""
+def _submit(future: Future[None], job: Job) -> None:
+    """Do a job on one of the threads, once the event loop has gone through all tasks that are ready now.
+
+    So agents that write at the same time, as in a server, do it in one go where their store can.
+    """
+    loop = asyncio.get_running_loop()
+    with _lock:
+        _rounds[loop].append(_Flight(future, job, contextvars.copy_context()))
+        is_first = len(_rounds[loop]) == 1
+    if is_first:
+        loop.call_soon(_start_round, loop)
+
+
+def _start_round(*loops: asyncio.AbstractEventLoop) -> None:
+    """Hand what was submitted in this round of these event loops to the threads; by default, of all of them."""
+    groups: defaultdict[Hashable, list[_Flight]] = defaultdict(list)
+    with _lock:
+        for flight in [flight for loop in loops or [*_rounds] for flight in _rounds.pop(loop, [])]:
+            kind = flight.job.kind if isinstance(flight.job, SharedJob) else None
+            groups[id(flight) if kind is None else kind].append(flight)
+    for group in groups.values():
+        for at in range(0, len(group), _TOGETHER):
+            _start_thread(_fly, group[at : at + _TOGETHER])
+
+
+def _start_thread(work: Callable[[list[_Flight]], None], flights: list[_Flight]) -> None:
     global _pool
     try:
         with _lock:
             if _pool is None:
                 _pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="strands-session")
-            # The job sees the caller's context variables: tracing spans, request ids in log records.
-            _pool.submit(contextvars.copy_context().run, _complete, flight, job)
-    except BaseException:  # no thread can start any more, as when Python ends: whoever waits must not wait for ever
-        flight.cancel()
-        flight.set_running_or_notify_cancel()
-        raise
+            _pool.submit(work, flights)
+    except RuntimeError as error:  # no thread can start any more, as when Python ends: nobody may wait for ever
+        for flight in flights:
+            if flight.future.running() or flight.future.set_running_or_notify_cancel():
+                flight.future.set_exception(error)
 
 
-def _complete(flight: Future[None], job: Job) -> None:
-    """Do a job, and tell everyone who waits for its flight; unless it was cancelled before it began."""
-    if not flight.set_running_or_notify_cancel():
-        return
+def _fly(flights: list[_Flight]) -> None:
+    """Complete flights, in one go where there are several; what that leaves is done side by side."""
+    flights = [flight for flight in flights if flight.future.set_running_or_notify_cancel()]
+    if len(flights) > 1:
+        jobs = [cast("SharedJob", flight.job) for flight in flights]
+        jobs[0].do_together(jobs)
+        for flight, job in zip(flights, jobs, strict=True):
+            if not job.is_done:
+                _start_thread(_land, [flight])
+        flights = [flight for flight, job in zip(flights, jobs, strict=True) if job.is_done]
+    _land(flights)
+
+
+def _land(flights: list[_Flight]) -> None:
+    for flight in flights:
+        flight.complete()
+
+
+def _wait(flight: Future[None]) -> None:
+    """Wait for a flight, whatever becomes of it: the event loop that it was to start from may not go on."""
+    _start_round()
+    wait([flight])
+
+
+def _complete(future: Future[None], job: Job) -> None:
     try:
         job()
     except BaseException as error:
-        flight.set_exception(error)
+        future.set_exception(error)
     else:
-        flight.set_result(None)
+        future.set_result(None)
 
 
 def _after_fork_in_child() -> None:
     """Drop the threads, which stayed in the parent, and the lock, which one of them may have held."""
     global _pool, _lock
     _pool, _lock = None, threading.Lock()
+    _rounds.clear()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
@@ -128,10 +211,11 @@ class Writer:
             if flight is None:
                 break
             if job is not None:
+                flight.set_running_or_notify_cancel()
                 _complete(flight, job)
                 flight.result()
                 break
-            wait([flight])
+            _wait(flight)
 
     async def run_async(self, capture: Callable[[], Job | None]) -> None:
         """Write, on a thread beside the event loop, unless that loop is there for this call alone.
@@ -156,13 +240,14 @@ class Writer:
             if job is not None:
                 await waiting
                 break
+            _start_round()  # that one may have been submitted on an event loop that does not go on
             await asyncio.wait([waiting])
 
     def settle(self) -> None:
         """Wait for a write in flight, whatever becomes of it."""
         flight = self._flight
         if flight is not None and self._process == os.getpid():
-            wait([flight])
+            _wait(flight)
 
     def _start(self, capture: Callable[[], Job | None]) -> tuple[Job | None, Future[None] | None]:
         """Return a job that the caller has to complete, and its flight; or else the flight of another one."""

@@ -1,8 +1,8 @@
 """The session repository: sessions, agents and messages as rows of PostgreSQL."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from operator import itemgetter
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 from uuid import uuid4
 
 from psycopg import errors
@@ -310,7 +310,29 @@ class PostgresSessionRepository(LogRepository):
         """
         self._write_batch(batch)
 
-    def _write_batch(self, batch: Batch) -> None:
+    @property
+    def shared(self) -> Hashable | None:
+        """The pool and the schema: new messages of several agents travel in one statement."""
+        return self._tables.shared
+
+    def write_together(self, writes: Sequence[tuple[LogRepository, Batch]], **kwargs: Any) -> list[bool]:
+        """Write what only appends a message, of several agents in one round trip. Return of each whether it was."""
+        rows = []
+        for place, (repository, batch) in enumerate(writes):
+            values = cast("PostgresSessionRepository", repository)._values(batch)
+            if statements.appends(batch, values):
+                rows.append({**values, "place": place})
+        if not rows:
+            return [False] * len(writes)
+        # In this order the rows are locked: everywhere the same, or two statements could wait for each other.
+        rows.sort(key=itemgetter("session_id", "agent_id"))
+        columns = {column: [row[column] for row in rows] for column in statements.APPENDED}
+        answers = self._tables.fetch(f"{len(rows)} messages", statements.APPEND_MESSAGES, columns)
+        written = {place for place, is_written in answers if is_written}
+        return [place in written for place in range(len(writes))]
+
+    def _values(self, batch: Batch) -> dict[str, Any]:
+        """Return the parameters of the statement that writes a batch."""
         key = (batch.session_id, batch.agent_id)
         name = check_ids(session_id=batch.session_id, agent_id=batch.agent_id)
         values: dict[str, Any] = {"session_id": batch.session_id, "agent_id": batch.agent_id, "ttl": self._ttl}
@@ -323,6 +345,11 @@ class PostgresSessionRepository(LogRepository):
         if batch.update:
             values |= {f"r_{name}": array for name, array in messages_columns(batch.update, *key).items()}
         values |= {} if batch.agent is None else agent_columns(batch.agent, name)
+        return values
+
+    def _write_batch(self, batch: Batch) -> None:
+        name = check_ids(session_id=batch.session_id, agent_id=batch.agent_id)
+        values = self._values(batch)
         if statements.appends(batch, values):
             statement = statements.APPEND_MESSAGE
         else:
@@ -378,4 +405,4 @@ def _are_same(stored: list[SessionMessage], new: list[SessionMessage]) -> bool:
 def _seconds(ttl: float | None) -> float | None:
     if ttl is not None and (isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0.001 <= ttl < 10**10):
         raise ValueError(f"ttl=<{ttl!r}> | must be a positive number of seconds, or None for no expiry")
-    return ttl
+    return None if ttl is None else float(ttl)

@@ -104,6 +104,14 @@ _ALL_REPLACED = """1 / (count(*) = 0
 APPEND_MESSAGE = """
 SELECT {schema}.append_message(%(session_id)s, %(agent_id)s, %(version)s, %(next_id)s, %(message)s::json,
   %(created_at)s, %(ttl)s)"""
+
+# The same of several agents at once.
+APPEND_MESSAGES = """
+SELECT i.place, {schema}.append_message(i.session_id, i.agent_id, i.version, i.next_id, i.message, i.created_at, i.ttl)
+FROM unnest(%(place)s::bigint[], %(session_id)s::text[], %(agent_id)s::text[], %(version)s::text[],
+  %(next_id)s::bigint[], %(message)b::text[]::json[], %(created_at)s::timestamptz[], %(ttl)s::float8[])
+  AS i(place, session_id, agent_id, version, next_id, message, created_at, ttl)"""
+APPENDED = ("place", "session_id", "agent_id", "version", "next_id", "message", "created_at", "ttl")
 _EXTRAORDINARY = ("message_raw", "redacted", "redacted_raw", "created_at_raw", "updated_at_raw")
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from collections.abc import Hashable
 from typing import Any
 
 from psycopg import errors
@@ -29,6 +30,11 @@ class Tables:
         self._name = schema
         self._schema = schemas.check_name(schema)
         self._is_checked = False
+
+    @property
+    def shared(self) -> Hashable:
+        """What they share with others to which one statement can write as well."""
+        return self._server.source, self._schema
 
     def close(self) -> None:
         """Give back what connects to the server."""

@@ -2,7 +2,7 @@
 """What the manager asks of a repository beyond the SDK's interface: one atomic write and one read of an agent's log."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 from strands.session import SessionRepository
@@ -71,6 +71,32 @@ class LogRepository(SessionRepository):
             raise
         except SessionException as error:
             raise SessionUnavailableError(f"{name} | a save was written in part: {error}") from error
+
+    @property
+    def shared(self) -> Hashable | None:
+        """What this repository shares with all whose batches it can write as well: a pool, a client.
+
+        None, unless a backend overrides it, and `write_together` with it.
+        """
+        return None
+
+    def write_together(self, writes: Sequence[tuple["LogRepository", Batch]], **kwargs: Any) -> list[bool]:
+        """Write batches of several agents in one round trip, each of them whole or not at all.
+
+        Agents that save at the same time, in one event loop, come together here. A batch that is not written, or of
+        which that is not known, goes through `write_log` then: it says what is wrong, and recognises one that was.
+
+        Args:
+            writes: The batches, each with its repository, which has the same `shared` as this one.
+            **kwargs: For future extensibility.
+
+        Returns:
+            Of each whether it was written, for sure.
+
+        Raises:
+            SessionException: If it is not known of any.
+        """
+        raise NotImplementedError
 
     def read_log(self, session_id: str, agent_id: str, **kwargs: Any) -> StoredLog | None:
         """Read what a restore needs, or None where there is no such agent.

@@ -3,9 +3,9 @@
 
 import logging
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from strands.types.agent import LocalAgent
 from strands.types.content import Message
@@ -24,6 +24,34 @@ class LogWriter(Protocol):
 
     def write_log(self, batch: Batch, /) -> None:
         """Write all of a batch, or raise a `SessionException`; `SessionUnavailableError` says that it may be stored."""
+
+
+class SaveJob:
+    """The job that writes a save: alone, or in one round trip with those of other agents, where the store can do that.
+
+    Attributes:
+        kind: What the store shares with others whose saves it can write as well; None for one that cannot.
+        is_done: Whether the save was written with others, and only has to be taken note of.
+    """
+
+    def __init__(self, store: Any, save: Save, write: Callable[[Save, bool], None]) -> None:
+        self.kind: Hashable = getattr(store, "shared", None)
+        self.is_done = False
+        self._store, self._save, self._write = store, save, write
+
+    def __call__(self) -> None:
+        """Write the save, or take note that it was written."""
+        self._write(self._save, self.is_done)
+
+    def do_together(self, jobs: "Sequence[SaveJob]") -> None:
+        """Write as many of these saves as can be written in one round trip."""
+        try:
+            written = self._store.write_together([(job._store, job._save.batch) for job in jobs])
+        except Exception as error:  # whose fault it is shows when each is written alone
+            logger.debug("%d saves could not be written together: %r", len(jobs), error)
+            return
+        for job, is_written in zip(jobs, written, strict=True):
+            job.is_done = is_written
 
 
 class AgentSaver:
@@ -102,12 +130,13 @@ class AgentSaver:
             save = self.log.changes(agent, everything=everything, redacted=redacted)
         except RecursionError as error:
             raise SessionException(f"{self._name} | messages or state are nested too deeply to be stored") from error
-        return None if save is None else partial(self._write, save)
+        return None if save is None else SaveJob(self._store, save, self._write)
 
-    def _write(self, save: Save) -> None:
+    def _write(self, save: Save, is_written: bool = False) -> None:
         batch, self._unsure = save.batch, save
         try:
-            self._store.write_log(batch)
+            if not is_written:
+                self._store.write_log(batch)
         except SessionConflictError as error:
             self._unsure, self._refused = None, error
             if batch.version is not None:  # else the agent is just being created, by two at once
