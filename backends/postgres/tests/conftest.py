@@ -45,6 +45,7 @@ class {== class_prefix ==}Backend(Backend):
     multi_agent = True
     list_sessions = True
     atomic_batch = True
+    together = True
     redacts = True
     conflict = True
     connection_string = True

@@ -123,6 +123,10 @@ class TestBatches(conformance.Batches):
     """Groups J and Q, at the repository."""
 
 
+class TestTogether(conformance.Together):
+    """Groups J, L and P, where agents save at the same moment."""
+
+
 class TestConcurrency(conformance.Concurrency):
     """Group J."""
 

@@ -45,6 +45,7 @@ class PostgresBackend(Backend):
     multi_agent = True
     list_sessions = True
     atomic_batch = True
+    together = True
     redacts = True
     conflict = True
     connection_string = True

@@ -46,7 +46,8 @@ class ValkeyBackend(Backend):
         assert topology in ("single", "cluster"), f"VALKEY_TEST_TOPOLOGY={topology} | must be single or cluster"
         self.is_cluster = topology == "cluster"
         # A connection string leads to a single server, and only there a proxy stands between it and all its clients.
-        self.connection_string = self.round_trips = not self.is_cluster
+        # On a cluster, each agent may be on another node.
+        self.connection_string = self.round_trips = self.together = not self.is_cluster
         self.restarts = "VALKEY_TEST_CONNECTION" not in os.environ
 
     def start(self, folder: Path) -> None:

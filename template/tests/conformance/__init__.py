@@ -61,6 +61,7 @@ from .storages import UnifiedStorage
 from .survival import Survival
 from .survival_of_records import SurvivalOfRecords
 from .sweep import FaultSweep
+from .together import Together
 from .turns import Turns
 from .turns_of_records import TurnsOfRecords
 {%% endif %%}
@@ -121,6 +122,7 @@ __all__ = [
     "StorageInUse",
     "Survival",
     "SurvivalOfRecords",
+    "Together",
     "Turns",
     "TurnsOfRecords",
     "UnifiedStorage",

@@ -40,6 +40,8 @@ class Backend:
     """Sessions can be listed by id prefix, page by page, and the agents of a session."""
     atomic_batch: bool = False
     """`write_log` and `read_log` are the backend's own: all or nothing, in one step."""
+    together: bool = False
+    """New messages of several agents are written in one round trip: `shared` and `write_together` are there."""
 {%% endif %%}
 {%% if starting_point == "lifecycle" %%}
     deletes: bool = False

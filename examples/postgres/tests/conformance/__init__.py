@@ -46,6 +46,7 @@ from .storages import UnifiedStorage
 from .survival import Survival
 from .survival_of_records import SurvivalOfRecords
 from .sweep import FaultSweep
+from .together import Together
 from .turns import Turns
 from .turns_of_records import TurnsOfRecords
 
@@ -90,6 +91,7 @@ __all__ = [
     "StorageInUse",
     "Survival",
     "SurvivalOfRecords",
+    "Together",
     "Turns",
     "TurnsOfRecords",
     "UnifiedStorage",

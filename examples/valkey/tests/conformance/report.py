@@ -19,6 +19,7 @@ ABSENT = {
     "list_sessions": "Sessions cannot be listed, nor the agents of a session: the attempt is a `NotImplementedError`.",
     "redacts": "What was redacted, or rewritten, is no longer restored, but may stay at rest.",
     "atomic_batch": "A save is several writes. A crash in between leaves all messages, and the state of one save ago.",
+    "together": "Agents that save at the same moment write one by one, each on a thread of its own.",
     "conflict": "Of two live agents with one id the second is refused only where both add a message. Where they change"
     " nothing but state, the last one wins.",
     "connection_string": "Nothing is promised about how many connections many managers open, and about forks.",
