@@ -47,10 +47,11 @@ class SaveJob:
         """Write as many of these saves as can be written in one round trip."""
         try:
             written = self._store.write_together([(job._store, job._save.batch) for job in jobs])
+            answers = list(zip(jobs, written, strict=True))
         except Exception as error:  # whose fault it is shows when each is written alone
             logger.debug("%d saves could not be written together: %r", len(jobs), error)
             return
-        for job, is_written in zip(jobs, written, strict=True):
+        for job, is_written in answers:
             job.is_done = is_written
 
 

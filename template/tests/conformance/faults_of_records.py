@@ -1,5 +1,6 @@
 """Faults around a real repository: watched calls, single methods in place of the batch, any call that fails."""
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,8 @@ from . import package
 def watching(repository: Any) -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
     """Collect the calls of a repository's methods: name and positional arguments."""
     calls: list[tuple[str, tuple[Any, ...]]] = []
-    originals = {name: getattr(repository, name) for name in dir(package.LogRepository) if not name.startswith("_")}
+    methods = [name for name, value in inspect.getmembers(package.LogRepository, callable) if name[0] != "_"]
+    originals = {name: getattr(repository, name) for name in methods}
 
     def watched(name: str) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:

@@ -1,0 +1,71 @@
+"""Mistakes of saves that travel together: who is answered what, and what is done where that fails."""
+
+from __future__ import annotations
+
+from doubles import Edit, Mistake
+
+WRITE = "repository.CorrectSessionRepository.write_together"
+DONE = 'answer in (b"done", "done") for answer in answers'
+
+MISTAKES = [
+    Mistake(
+        "a batch that is refused among others is taken for written",
+        ["Together.test_some_are_refused", "Together.test_one_of_many_is_refused"],
+        "==",
+        [Edit(WRITE, DONE, "True for answer in answers")],
+    ),
+    Mistake(
+        "the answers are given to the batches in another order",
+        ["Together.test_some_are_refused"],
+        "==",
+        [Edit(WRITE, DONE, f"{DONE}[::-1]")],
+    ),
+    Mistake(
+        "batches that are written together are sent one by one",
+        ["Together.test_round_trips"],
+        "<= 20",
+        [
+            Edit(
+                "connection.Server.run_each",
+                "pipeline.execute(raise_on_error=False)",
+                "[self.client.evalsha(script.digest, 1, *_encode(*run)) for run in runs]",
+            )
+        ],
+    ),
+    Mistake(
+        "agents that save at the same moment save one by one",
+        ["Together.test_round_trips"],
+        "<= 20",
+        [Edit("_executor._start_round", "flight.job.kind if isinstance(flight.job, SharedJob) else None", "None")],
+    ),
+    Mistake(
+        "what was written together is written once more by each",
+        ["Together.test_round_trips"],
+        "<= 20",
+        [Edit("_saver.AgentSaver._write", "if not is_written:", "if True:")],
+    ),
+    Mistake(
+        "what could not be written together is taken for written",
+        ["Together.test_failure", "Together.test_one_of_many_cannot_be_stored"],
+        "==",
+        [
+            Edit(
+                "_saver.SaveJob.do_together",
+                "        return\n",
+                "        answers = [(job, True) for job in jobs]\n",
+            )
+        ],
+    ),
+    Mistake(
+        "the promise is made, and nothing is written together",
+        ["Together.test_batches_are_written"],
+        "==",
+        [Edit(WRITE, DONE, "False for answer in answers")],
+    ),
+    Mistake(
+        "a batch that was written together, and comes again, is taken for another writer's",
+        ["Together.test_repeated"],
+        "SessionConflictError",
+        [Edit("scripts.SAVE", "if version ~= new_version or next ~= first + count then return", "if true then return")],
+    ),
+]
