@@ -17,7 +17,11 @@ TITLES = {
     "wall with": ": wall",
     "stall with": ": longest stall",
 }
-PUBLISHED = {"valkey": ["valkey-peer"], "postgres": ["postgres-peer", "postgres-sql"], "local": ["local-sql"]}
+PUBLISHED = {
+    "valkey": ["valkey-peer"],
+    "postgres": ["postgres-peer", "postgres-sql"],
+    "local": ["local-files", "local-sql"],
+}
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,7 @@ def behind(results: dict[str, Any]) -> list[str]:
     found = []
     for row in rows():
         for store, names in PUBLISHED.items():
-            for kind in [one for one in kinds(row.key) if one != "end of turn"]:
+            for kind in kinds(row.key):
                 ours = figure(results, row.key, f"{store}-ours", kind)
                 for name in names:
                     theirs = figure(results, row.key, name, kind)

@@ -34,6 +34,7 @@ class Ours(Managed):
     def connect(self, place: str, connections: int = 0) -> None:
         """Hold the connections open, as a process does that has other managers."""
         self._executor._THREADS = max(connections, self._threads)
+        assert self._executor._pool is None, "a manager was left open, and with it threads of another number"
         if (place, 0) not in self._known:
             self._known[place, 0] = {"connection_string": self.connection_string(place)}
             repository = self._repository(**self._known[place, 0])

@@ -237,6 +237,7 @@ class Run:
             for _ in range(STEPS):
                 worker.call("converse", place=at, session_id=session_id, turns=self._effort.turns // STEPS, size=SIZE)
                 series.append(total() - start)
+            worker.call("hang_up")
             stored = self._stores.size(name, session_id) - size
             self.written[name] = {"series": series, "stored": stored}
         except TaskError as error:

@@ -174,15 +174,20 @@ class Floor(ABC):
         return {"seconds": [clocked(lambda: self.erase(session_id))[0]]}
 
     def converse(self, place: str, session_id: str, turns: int, size: int) -> Times:
-        """Store long messages, going on where the last call ended."""
+        """Store long messages, going on where the last call ended, until `hang_up`."""
         self.connect(place)
-        if getattr(self, "_talk", "") != session_id:
-            self._talk, self._said = session_id, 0
+        if getattr(self, "_said", None) is None:
+            self._said: int | None = 0
             self.write_agent(session_id, agent_of(0))
         for _ in range(2 * turns):
             message = {"role": "user", "content": [{"text": text_of(size)}]}
             self.write(session_id, self._said, record_of(message, self._said))
             self._said += 1
+        return {}
+
+    def hang_up(self) -> Times:
+        """End the conversation."""
+        self._said = None
         return {}
 
     def _write_each(self, place: str, session_id: str, count: int, messages: list[Any], first: int = 0) -> Times:

@@ -165,8 +165,7 @@ class Managed(ABC):
         self.connect(place)
         manager = self.manager(place, session_id)
         agent = make_agent(manager)
-        agent.messages.extend(messages_of(history, 500))  # type: ignore[arg-type]
-        manager.sync_agent(agent)
+        self.store(manager, agent, messages_of(history, 500))
         times: Times = {"seconds": [], "end of turn": [], "turn": []}
 
         async def turn(number: int) -> None:
@@ -196,19 +195,25 @@ class Managed(ABC):
         with ThreadPoolExecutor(8) as threads:  # at 20 ms, one after another takes long
             managers = list(threads.map(lambda number: self.manager(place, f"{session_id}-{number}"), range(agents)))
             with_sessions = list(threads.map(make_agent, managers))
-        times = crowd_of(with_sessions, [make_agent() for _ in range(agents)])
+        times = crowd_of(with_sessions, [make_agent() for _ in range(agents)], threads=connections)
         for manager in managers:
             self.close(manager)
         return times
 
     def converse(self, place: str, session_id: str, turns: int, size: int) -> Times:
-        """Take turns with long messages, going on where the last call ended."""
-        if getattr(self, "_talk", ("", None))[0] != session_id:
+        """Take turns with long messages, going on where the last call ended, until `hang_up`."""
+        if getattr(self, "_talk", None) is None:
             self.connect(place)
-            self._talk = session_id, make_agent(self.manager(place, session_id), answer=text_of(size))
-        agent: Any = self._talk[1]
+            manager = self.manager(place, session_id)
+            self._talk: Any = manager, make_agent(manager, answer=text_of(size))
         for _ in range(turns):
-            agent(text_of(size))
+            self._talk[1](text_of(size))
+        return {}
+
+    def hang_up(self) -> Times:
+        """End the conversation."""
+        self.close(self._talk[0])
+        self._talk = None
         return {}
 
 
@@ -237,13 +242,25 @@ async def take_turns(agent: Agent, bare: Agent, count: int, *, is_awaited: bool)
     return seconds[2:]
 
 
-def crowd_of(with_sessions: list[Agent], without: list[Agent]) -> Times:
-    """Return how long a turn of all agents takes, and how long the event loop stands still then."""
+def crowd_of(with_sessions: list[Agent], without: list[Agent], *, threads: int = 0) -> Times:
+    """Return how long a turn of all agents takes, and how long the event loop stands still then.
+
+    Args:
+        with_sessions: The agents.
+        without: As many without sessions.
+        threads: How many the event loop has for what it does beside it, at least; 0 for its default.
+    """
     times: Times = {}
-    for name, crowd in (("without", without), ("with", with_sessions)):
-        asyncio.run(turn_of(crowd))  # connections and threads are there afterwards, as in a server that runs
+
+    async def turns(crowd: list[Agent]) -> tuple[float, float]:
+        if threads:
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max(threads, 8)))
+        await turn_of(crowd)  # connections and threads are there afterwards, as in a server that runs
         gc.collect()
-        wall, stall = asyncio.run(turn_of(crowd))
+        return await turn_of(crowd)
+
+    for name, crowd in (("without", without), ("with", with_sessions)):
+        wall, stall = asyncio.run(turns(crowd))
         times[f"wall {name}"], times[f"stall {name}"] = [wall], [stall]
     return times
 

@@ -52,7 +52,7 @@ def ticks(low: float, high: float) -> list[float]:
 
 def label(value: float) -> str:
     """Write a number."""
-    for size, unit in ((1e6, "M"), (1e3, "k")):
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:g} {unit}"
     return f"{value:g}"
