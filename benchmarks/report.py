@@ -204,8 +204,8 @@ def bar_table(results: dict[str, Any]) -> list[str]:
     lost = behind(results)
     if not lost:
         return [*lines, "", "Ours are ahead of every published package in every row."]
-    why = "Ours are ahead of every published package, and of the SDK's files, in every row but these; the reasons are said"
-    why += " below the tables:"
+    why = "Ours are ahead of every published package, and of the SDK's files, in every row but these; the reasons are"
+    why += " said below the tables:"
     return [*lines, "", why, "", *(f"- {one}" for one in lost)]
 
 

@@ -220,9 +220,7 @@ MISTAKES = [
                 "_saver.AgentSaver._repeat",
                 "partial(self._write, save)",
                 "partial(self._write, __import__('copy').replace(save, batch="
-                "__import__('copy').replace(save.batch, new_version='another')))".replace(
-                    "copy", "dataclasses"
-                ),
+                "__import__('copy').replace(save.batch, new_version='another')))".replace("copy", "dataclasses"),
             )
         ],
     ),

@@ -36,7 +36,7 @@ MISTAKES = [
         "agents that save at the same moment save one by one",
         ["Together.test_round_trips"],
         "<= 20",
-        [Edit("_executor._start_round", "flight.job.kind if isinstance(flight.job, SharedJob) else None", "None")],
+        [Edit("_executor._start_round", 'getattr(flight.job, "kind", None)', "None")],
     ),
     Mistake(
         "what was written together is written once more by each",

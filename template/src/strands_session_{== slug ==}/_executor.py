@@ -10,12 +10,11 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from types import CodeType
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast
 
 Job = Callable[[], None]
 
 
-@runtime_checkable
 class SharedJob(Protocol):
     """A job that may be done along with others, in one go.
 
@@ -124,7 +123,7 @@ def _start_round(*loops: asyncio.AbstractEventLoop) -> None:
     groups: defaultdict[Hashable, list[_Flight]] = defaultdict(list)
     with _lock:
         for flight in [flight for loop in loops or [*_rounds] for flight in _rounds.pop(loop, [])]:
-            kind = flight.job.kind if isinstance(flight.job, SharedJob) else None
+            kind = getattr(flight.job, "kind", None)
             groups[id(flight) if kind is None else kind].append(flight)
     for group in groups.values():
         for at in range(0, len(group), _TOGETHER):
