@@ -8,6 +8,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any, Protocol, cast
@@ -52,6 +53,7 @@ _users = 0
 _pool: ThreadPoolExecutor | None = None
 _rounds: defaultdict[asyncio.AbstractEventLoop, list[_Flight]] = defaultdict(list)
 _lock = threading.Lock()
+_arrived = threading.local()  # while a thread completes flights: who waits for them, by event loop
 
 try:
     from strands._async import run_async
@@ -157,8 +159,40 @@ def _fly(flights: list[_Flight]) -> None:
 
 
 def _land(flights: list[_Flight]) -> None:
+    """Complete flights, and then wake each event loop on which they are waited for, once for all of them."""
+    waiting: defaultdict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = defaultdict(list)
+    _arrived.waiting = waiting
     for flight in flights:
         flight.complete()
+    del _arrived.waiting
+    for loop, arrivals in waiting.items():
+        _wake(loop, arrivals)
+
+
+async def _arrival(future: Future[None]) -> None:
+    """Wait for a flight, whatever becomes of it."""
+    loop = asyncio.get_running_loop()
+    arrival: asyncio.Future[None] = loop.create_future()
+
+    def arrive(_: Future[None]) -> None:
+        waiting = getattr(_arrived, "waiting", None)
+        if waiting is None:
+            _wake(loop, [arrival])
+        else:
+            waiting[loop].append(arrival)
+
+    future.add_done_callback(arrive)
+    await arrival
+
+
+def _wake(loop: asyncio.AbstractEventLoop, arrivals: list["asyncio.Future[None]"]) -> None:
+    def wake() -> None:
+        for arrival in arrivals:
+            if not arrival.done():  # it is where the turn was cancelled
+                arrival.set_result(None)
+
+    with suppress(RuntimeError):  # the loop was closed: nobody waits there
+        loop.call_soon_threadsafe(wake)
 
 
 def _wait(flight: Future[None]) -> None:
@@ -231,16 +265,18 @@ class Writer:
             job, flight = self._start(capture)
             if flight is None:
                 break
-            if job is not None:
-                _submit(flight, job)
-            waiting = asyncio.wrap_future(flight)
-            # Its error belongs to whoever started it. Without this, asyncio reports one that nobody is left to see.
-            waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
-            if job is not None:
-                await waiting
-                break
-            _start_round()  # that one may have been submitted on an event loop that does not go on
-            await asyncio.wait([waiting])
+            if job is None:  # its error belongs to whoever started it
+                _start_round()  # it may have been submitted on an event loop that does not go on
+                await _arrival(flight)
+                continue
+            _submit(flight, job)
+            try:
+                await _arrival(flight)
+            except asyncio.CancelledError:
+                flight.cancel()  # unless it has begun
+                raise
+            flight.result()
+            break
 
     def settle(self) -> None:
         """Wait for a write in flight, whatever becomes of it."""
