@@ -15,10 +15,10 @@ MISTAKES = [
         [Edit(f"{MANAGER}._on_message", AWAIT, "self._saver(event.agent).save")],
     ),
     Mistake(
-        "a hook sleeps on the event loop",
+        "all agents share one thread",
         ["Load.test_agents_in_one_loop"],
         "a hook holds up the event loop",
-        [Edit(f"{MANAGER}._on_message", AWAIT, f'__import__("time").sleep(0.05)\n    {AWAIT}')],
+        [lambda code: code.set("_executor._THREADS", 1)],
     ),
     Mistake(
         "a file that another process writes to is an error, and not waited for",

@@ -172,16 +172,16 @@ MISTAKES = [
         ],
     ),
     Mistake(
-        "whether the reply of another save was lost is looked for before waiting for that save",
+        "a save that waited for another one does not repeat it, whose reply was lost",
         ["Healing.test_lost_reply_while_a_save_waits"],
         "SessionConflictError",
         [
-            Edit("_saver.AgentSaver._captures", "captured = False", "captured, unsure = False, self._unsure"),
             Edit(
                 "_saver.AgentSaver._captures",
-                "if self._unsure is not None:",
-                "if self._unsure is not None and self._unsure is unsure:",
+                "captured = False",
+                "flight, captured = self._writer._flight, False\n    waited = flight is not None and not flight.done()",
             ),
+            Edit("_saver.AgentSaver._captures", "if self._unsure is not None:", "if self._unsure and not waited:"),
         ],
     ),
     Mistake(
@@ -324,8 +324,8 @@ MISTAKES = [
         [
             Edit(
                 "_executor.Writer.run_async",
-                "if job is not None:\n            await waiting",
-                "if job is not None:\n            loop = self.__dict__.setdefault('loop', asyncio.get_running_loop())\n"
+                "try:\n            await _arrival(flight)",
+                "try:\n            loop = self.__dict__.setdefault('loop', asyncio.get_running_loop())\n"
                 "            await loop.run_in_executor(None, flight.result)",
             )
         ],
@@ -334,7 +334,7 @@ MISTAKES = [
         "a write beside the event loop loses the context variables of its caller",
         ["Asynchrony.test_context_variables"],
         "'none'",
-        [Edit("_executor._submit", "contextvars.copy_context().run, ", "")],
+        [Edit("_executor._Flight.complete", "self.context.run(_complete, ", "_complete(")],
     ),
     Mistake(
         "a repository that was closed goes on working",

@@ -129,24 +129,26 @@ class Saves:
         self._lock = threading.Lock()
         for manager in managers:
             repository = manager.session_repository
-            repository.write_log = self._watched(repository.write_log, seconds)
+            repository.write_log = self._watched(repository.write_log, seconds, lambda batch: 1)
+            repository.write_together = self._watched(repository.write_together, seconds, len)
 
     @property
     def at_once(self) -> float:
         """How many are in flight when one begins, with that one: as many or more, half of the time."""
         return statistics.median(self._counts)
 
-    def _watched(self, write_log: Callable[..., None], seconds: float) -> Callable[..., None]:
-        def watched(*args: Any, **kwargs: Any) -> None:
+    def _watched(self, write: Callable[..., Any], seconds: float, size: Callable[[Any], int]) -> Callable[..., Any]:
+        def watched(saves: Any, **kwargs: Any) -> Any:
+            count = size(saves)
             with self._lock:
-                self._now += 1
-                self._counts.append(self._now)
+                self._counts += range(self._now + 1, self._now + count + 1)
+                self._now += count
             try:
                 time.sleep(seconds)
-                write_log(*args, **kwargs)
+                return write(saves, **kwargs)
             finally:
                 with self._lock:
-                    self._now -= 1
+                    self._now -= count
 
         return watched
 
