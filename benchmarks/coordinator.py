@@ -47,7 +47,7 @@ class Effort:
 
 
 QUICK = Effort(is_quick=True, least=2, seconds=0.7, most=0.7, turns=60)
-WHOLE = Effort(is_quick=False, least=7, seconds=10, most=8, turns=500)
+WHOLE = Effort(is_quick=False, least=5, seconds=5, most=5, turns=500)
 SIZE = 2000  # of each message whose bytes are counted
 STEPS = 20  # how often they are
 

@@ -40,7 +40,7 @@ def install(folder: Path, repositories: dict[str, Path]) -> dict[str, str]:
 def environment(folder: Path, *requirements: str) -> str:
     """Make an environment, and return its Python."""
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    execute("uv", "venv", "--quiet", "--python", sys.executable, str(folder))
+    execute("uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
     execute("uv", "pip", "install", "--quiet", "--python", str(python), *requirements)
     return str(python)
 

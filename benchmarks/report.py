@@ -71,6 +71,9 @@ def document(results: dict[str, Any]) -> str:
     samples = [len(one) for row in results["times"].values() for taken in row.values() for one in taken.values()]
     about = {**results, "quick": quick, "samples": max(samples, default=0), "wire": "At 1 ms, at 20 ms."}
     lines = [INTRODUCTION.format(**about)]
+    absent = sorted({title for name, (_, title) in CONTENDERS.items() if name not in results["versions"]})
+    if absent:
+        lines += [f"**Left out**, since they could not be installed: {', '.join(absent)}.", ""]
     lines += ["## What it has to show", "", *bar_table(results), ""]
     for store, title in STORES.items():
         lines += [f"## {title}", "", *table(results, store), ""]
@@ -173,9 +176,9 @@ def bytes_table(results: dict[str, Any]) -> list[str]:
     turns = results["turns"]
     content = content_size(2 * turns)
     lines = [
-        f"A conversation of {2 * turns:,} messages of 2,000 characters, whose own JSON has {content:,} bytes. Written",
-        "is what went over the wire to the server, or, of files, what the process wrote as Linux counts it. Stored is",
-        "what the server says its keys or tables take, or the length of the files.",
+        f"A conversation of {2 * turns:,} messages of 2,000 characters, whose own JSON has {content:,} bytes.",
+        "Written is what went over the wire to the server, or, of files, what the process wrote as Linux counts it.",
+        "Stored is what the server says its keys or tables take, or the length of the files.",
         "",
         "| | written | × content | in the last turns, each | stored | × content |",
         "|---|---|---|---|---|---|",
