@@ -41,13 +41,13 @@ MISTAKES = [
         [
             Edit(
                 f"{REPOSITORY}.write_log",
-                "ids = {",
+                "name, key, arguments = self._save(batch)",
                 "if batch.version and batch.agent and batch.create:\n"
                 "        replace = __import__('dataclasses').replace\n"
                 "        self.write_log(replace(batch, agent=None, update=[], new_version=batch.version))\n"
                 "        __import__('time').sleep(0.05)\n"
                 "        batch = replace(batch, create=[], next_id=batch.create[-1].message_id + 1)\n"
-                "    ids = {",
+                "    name, key, arguments = self._save(batch)",
             )
         ],
     ),
