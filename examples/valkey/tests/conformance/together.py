@@ -154,12 +154,10 @@ class Together(Cases):
         assert_same_agent(new_agent(agent_id="agent-7"), agents[7])
 
     @lacks("together")
-    @hint("Declare `together` in tests/conftest.py, or remove `shared` and `write_together`.")
+    @hint("Declare `together` in tests/conftest.py, or let `shared` be None: the manager then writes each batch alone.")
     def test_not_together(self, repository: Any) -> None:
-        """A backend that does not declare `together` writes each batch alone."""
+        """A backend that does not declare `together` shares nothing, so each batch is written alone."""
         assert repository.shared is None
-        with pytest.raises(NotImplementedError):
-            repository.write_together([])
 
 
 async def talk(agents: list[Any], prompt: str) -> list[Any]:
