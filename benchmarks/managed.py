@@ -162,10 +162,9 @@ class Managed(ABC):
 
     def append(self, place: str, session_id: str, history: int, count: int) -> Times:
         """Add messages to an agent with a long history: what MessageAdded costs, and apart what the turn's end does."""
-        self.connect(place)
+        self.fill(place, session_id, history, 500)
         manager = self.manager(place, session_id)
-        agent = make_agent(manager)
-        self.store(manager, agent, messages_of(history, 500))
+        agent = make_agent(manager)  # which knows by its restore where to go on
         times: Times = {"seconds": [], "end of turn": [], "turn": []}
 
         async def turn(number: int) -> None:
