@@ -40,7 +40,13 @@ MISTAKES = [
         "a batch that was not committed is logged, and the turn goes on",
         [WIRE],
         LOST,
-        [Edit("_saver.AgentSaver._write", f"{UNAVAILABLE}\n        raise", f"{UNAVAILABLE}\n        return")],
+        [
+            Edit(
+                "_saver.AgentSaver._write",
+                f"{UNAVAILABLE}\n        raise",
+                f"{UNAVAILABLE}\n        self._unsure = None\n        return",
+            )
+        ],
     ),
     Mistake(
         "a broken connection goes back to the pool",

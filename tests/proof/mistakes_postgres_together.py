@@ -27,7 +27,7 @@ MISTAKES = [
         ],
     ),
     Mistake(
-        "a batch that is refused among others is taken for written",
+        "a batch that a statement refuses among others is taken for written",
         ["Together.test_some_are_refused", "Together.test_one_of_many_is_refused"],
         "==",
         [Edit(WRITE, "for place, is_written in answers if is_written", "for place, is_written in answers")],

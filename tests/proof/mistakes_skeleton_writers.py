@@ -357,4 +357,10 @@ MISTAKES = [
         "strands-session",
         [Edit("_executor.release", "(_pool, None) if _users == 0 else (None, _pool)", "None, _pool")],
     ),
+    Mistake(
+        "batches are handed over together to a repository that writes them one by one",
+        ["Together.test_not_together"],
+        "is None",
+        [Edit("_log_repository.LogRepository.shared", "return None", "return id(self)")],
+    ),
 ]

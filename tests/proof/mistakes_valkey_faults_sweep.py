@@ -38,7 +38,13 @@ MISTAKES = [
         "a batch that did not reach the server is logged, and the turn goes on",
         [WIRE],
         LOST,
-        [Edit("_saver.AgentSaver._write", f"{UNAVAILABLE}\n        raise", f"{UNAVAILABLE}\n        return")],
+        [
+            Edit(
+                "_saver.AgentSaver._write",
+                f"{UNAVAILABLE}\n        raise",
+                f"{UNAVAILABLE}\n        self._unsure = None\n        return",
+            )
+        ],
     ),
     Mistake(
         "a connection that ends in the middle of a reply, or before it, has answered",

@@ -58,12 +58,12 @@ def test_mistakes_are_found(run: Run, subtests: pytest.Subtests, file: str) -> N
 
 def assert_found(mistake: Mistake, case: str, ran: list[dict[str, Any]]) -> None:
     """Fail unless a case passes on the correct code, and fails on the mistake, saying what is wrong."""
-    assert {one["outcome"] for one in ran if one["mistake"] == "correct"} == {"passed"}, f"{case}: {ran}"
     broken = [one for one in ran if one["mistake"] == mistake.name]
     assert not [one for one in broken if one["outcome"] == "error in setup"], f"{case}: {broken}"
     reasons = [one["reason"] for one in broken if one["outcome"] == "failed"]
     assert reasons, f"{case} does not find it"
     assert any(mistake.shows in reason for reason in reasons), f"{case} fails for another reason: {reasons}"
+    assert {one["outcome"] for one in ran if one["mistake"] == "correct"} == {"passed"}, f"{case}: {ran}"
 
 
 def test_mistakes_are_told_apart() -> None:
