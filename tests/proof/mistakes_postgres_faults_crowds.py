@@ -6,7 +6,7 @@ from doubles import Edit, Mistake
 
 NO_NEXT_ID = Edit("statements._UNCHANGED", " AND next_id = %(next_id)s", "")
 WITHOUT_FUNCTION = Edit(
-    "repository.CorrectSessionRepository._write_batch", "statements.appends(batch, values)", "False"
+    "repository.CorrectSessionRepository.write_log", "statements.appends(batch, values)", "False"
 )
 OVER = """FROM written
   ON CONFLICT (session_id, agent_id, message_id)

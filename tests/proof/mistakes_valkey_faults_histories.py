@@ -12,13 +12,13 @@ MISTAKES = [
         "an update of the agent leaves the window by which it is restored",
         RECORDS,
         "SessionMessage['message']",
-        [Edit(f"{REPOSITORY}.update_agent", ', f"{field}:window", _window(session_agent))', ")")],
+        [Edit(f"{REPOSITORY}.update_agent", ', f"{field}:window", window(session_agent))', ")")],
     ),
     Mistake(
         "agents are named in fields as they are, with the colons that part these",
         RECORDS,
         "list_agents",
-        [Edit("repository._agent", "agent_id.translate(_ESCAPES)", "agent_id")],
+        [Edit("fields.agent_field", "escaped(agent_id)", "agent_id")],
     ),
     Mistake(
         "a save that is repeated after a lost reply is refused",

@@ -21,7 +21,7 @@ def one_by_one(code: Code) -> None:
         for number in range(last):
             pipeline.hget(key, f"{field}:message:{number}")
         found = [(number, text) for number, text in enumerate(pipeline.execute()) if text is not None]
-        decode = code.get("repository.decode_messages")
+        decode = code.get("fields.decode_messages")
         return decode(found, session_id, agent_id)[offset:][:limit]
 
     code.set(f"{REPOSITORY}.list_messages", list_messages)

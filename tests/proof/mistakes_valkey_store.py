@@ -96,7 +96,7 @@ MISTAKES = [
         "a restore fetches all messages that there ever were",
         ["Cost.test_restore_fetches_the_window"],
         "<=",
-        [Edit("repository._window", 'return ",".join', 'return "0-"\n    return ",".join')],
+        [Edit("fields.window", 'return ",".join', 'return "0-"\n    return ",".join')],
     ),
     Mistake(
         "the agent record is written with every message",
@@ -140,7 +140,7 @@ MISTAKES = [
         "ids are joined with a separator that may occur in them",
         ["Identifiers.test_similar_agents"],
         "the id is taken",
-        [lambda code: code.set("repository._ESCAPES", {})],
+        [lambda code: code.set("fields._ESCAPES", {})],
     ),
     Mistake(
         "the prefix of an application is left out of its keys",
