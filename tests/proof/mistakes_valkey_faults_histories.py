@@ -12,7 +12,7 @@ MISTAKES = [
         "an update of the agent leaves the window by which it is restored",
         RECORDS,
         "SessionMessage['message']",
-        [Edit(f"{REPOSITORY}.update_agent", ', f"{field}:window", window(session_agent))', ")")],
+        [Edit(f"{REPOSITORY}.update_agent", ', f"{field}:window", window_of(session_agent))', ")")],
     ),
     Mistake(
         "agents are named in fields as they are, with the colons that part these",

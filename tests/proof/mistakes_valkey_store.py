@@ -96,7 +96,7 @@ MISTAKES = [
         "a restore fetches all messages that there ever were",
         ["Cost.test_restore_fetches_the_window"],
         "<=",
-        [Edit("fields.window", 'return ",".join', 'return "0-"\n    return ",".join')],
+        [Edit("fields.window_of", 'return ",".join', 'return "0-"\n    return ",".join')],
     ),
     Mistake(
         "the agent record is written with every message",

@@ -43,7 +43,7 @@ def multi_agent_field(multi_agent_id: str) -> str:
     return f"multi_agent:{escaped(multi_agent_id)}"
 
 
-def window(agent: SessionAgent) -> str:
+def window_of(agent: SessionAgent) -> str:
     """Return which messages a restore of this agent needs, as `scripts.RESTORE` reads it."""
     try:
         runs, offset = wanted(agent)

@@ -25,7 +25,7 @@ from ._records import (
 )
 from .connection import Client, Server, check_key_prefix, text
 from .errors import SessionNotFoundError
-from .fields import agent_field, escaped, messages_named, multi_agent_field, window
+from .fields import agent_field, escaped, messages_named, multi_agent_field, window_of
 
 Answer = TypeVar("Answer")
 
@@ -121,7 +121,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         """
         name = check_ids(session_id=session_id, agent_id=session_agent.agent_id)
         field, record = agent_field(session_agent.agent_id), encode(session_agent, name)
-        more = (f"{field}:next", 0, f"{field}:window", window(session_agent))
+        more = (f"{field}:next", 0, f"{field}:window", window_of(session_agent))
         self._insert(name, session_id, field, record, "session", *more)
 
     def read_agent(self, session_id: str, agent_id: str, **kwargs: Any) -> SessionAgent | None:
@@ -141,7 +141,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
             raise SessionNotFoundError(f"{name} | the agent does not exist")
         field = agent_field(session_agent.agent_id)
         record = encode(replace(session_agent, created_at=stored.created_at), name)
-        more = (f"{field}:version", uuid4().hex, f"{field}:window", window(session_agent))
+        more = (f"{field}:version", uuid4().hex, f"{field}:window", window_of(session_agent))
         self._replace(name, session_id, field, record, *more)
 
     # -- Messages ----------------------------------------------------------------------------------------------------
@@ -296,7 +296,7 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         replaced: list[str | int] = []
         for message in batch.update:
             replaced += [message.message_id, encode(message, check_ids(**ids, message_id=message.message_id))]
-        record, window = ("", "") if batch.agent is None else (encode(batch.agent, name), window(batch.agent))
+        record, window = ("", "") if batch.agent is None else (encode(batch.agent, name), window_of(batch.agent))
         head = (agent_field(batch.agent_id), batch.version or "", batch.new_version, batch.next_id, record, window)
         return name, self._key(batch.session_id), (self._ttl, *head, len(created), *created, *replaced)
 

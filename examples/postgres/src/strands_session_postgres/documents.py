@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from strands.types.session import Session, SessionAgent, SessionMessage
 
+from ._batch import Batch
 from ._layout import LAST_ID, wanted
 from ._records import check_ids, decode, decode_agent, decode_all, encode, message_name
 from .errors import SessionCorruptError
@@ -168,6 +169,27 @@ def messages_from_columns(rows: list[tuple[Any, ...]], session_id: str, agent_id
     # A redacted message is its replacement: two objects, as the SDK makes them.
     replacements: Any = [decode(text, "") if one else None for one, text in zip(redacted, texts, strict=True)]
     return list(map(SessionMessage, documents, message_ids, replacements, created_at, updated_at))
+
+
+def batch_columns(batch: Batch, name: str) -> dict[str, Any]:
+    """Return a batch as the parameters of the statement that writes it.
+
+    Args:
+        batch: What to write.
+        name: What it is, for errors.
+
+    Raises:
+        ValueError: If the id of a message is malformed.
+        SessionException: If something cannot be stored as JSON.
+    """
+    key = (batch.session_id, batch.agent_id)
+    values: dict[str, Any] = {"session_id": batch.session_id, "agent_id": batch.agent_id}
+    values |= {"version": batch.version, "new_version": batch.new_version, "next_id": batch.next_id}
+    values["after"] = batch.create[-1].message_id + 1 if batch.create else batch.next_id
+    values |= message_columns(batch.create[0], *key) if len(batch.create) == 1 else messages_columns(batch.create, *key)
+    if batch.update:
+        values |= {f"r_{column}": array for column, array in messages_columns(batch.update, *key).items()}
+    return values if batch.agent is None else values | agent_columns(batch.agent, name)
 
 
 def _times(created: datetime | None, created_raw: str | None, updated: datetime | None, updated_raw: str | None) -> str:

@@ -19,8 +19,8 @@ from .connection import Engine, Server
 from .documents import (
     agent_columns,
     agent_from_columns,
+    batch_columns,
     message_columns,
-    messages_columns,
     messages_from_columns,
     session_columns,
     session_from_columns,
@@ -151,7 +151,7 @@ class PostgresSessionRepository(LogRepository):
             SessionNotFoundError: If there is no such session.
         """
         version = uuid4().hex
-        self._write_batch(Batch(session_id, session_agent.agent_id, [], [], session_agent, 0, None, version))
+        self.write_log(Batch(session_id, session_agent.agent_id, [], [], session_agent, 0, None, version))
 
     def read_agent(self, session_id: str, agent_id: str, **kwargs: Any) -> SessionAgent | None:
         """Return an agent, None where there is none."""
@@ -308,48 +308,8 @@ class PostgresSessionRepository(LogRepository):
             SessionConflictError: If another writer changed the agent, or took a message id.
             SessionNotFoundError: If the session, the agent or a message to replace is gone.
         """
-        self._write_batch(batch)
-
-    @property
-    def shared(self) -> Hashable | None:
-        """The pool and the schema: new messages of several agents travel in one statement."""
-        return self._tables.shared
-
-    def write_together(self, writes: Sequence[tuple[LogRepository, Batch]], **kwargs: Any) -> list[bool]:
-        """Write what only appends a message, of several agents in one round trip. Return of each whether it was."""
-        rows = []
-        for place, (repository, batch) in enumerate(writes):
-            values = cast("PostgresSessionRepository", repository)._values(batch)
-            if statements.appends(batch, values):
-                rows.append({**values, "place": place})
-        if not rows:
-            return [False] * len(writes)
-        # In this order the rows are locked: everywhere the same, or two statements could wait for each other.
-        rows.sort(key=itemgetter("session_id", "agent_id"))
-        columns = {column: [row[column] for row in rows] for column in statements.APPENDED}
-        answers = self._tables.fetch(f"{len(rows)} messages", statements.APPEND_MESSAGES, columns)
-        written = {place for place, is_written in answers if is_written}
-        return [place in written for place in range(len(writes))]
-
-    def _values(self, batch: Batch) -> dict[str, Any]:
-        """Return the parameters of the statement that writes a batch."""
-        key = (batch.session_id, batch.agent_id)
         name = check_ids(session_id=batch.session_id, agent_id=batch.agent_id)
-        values: dict[str, Any] = {"session_id": batch.session_id, "agent_id": batch.agent_id, "ttl": self._ttl}
-        values |= {"version": batch.version, "new_version": batch.new_version, "next_id": batch.next_id}
-        values["after"] = batch.create[-1].message_id + 1 if batch.create else batch.next_id
-        if len(batch.create) == 1:
-            values |= message_columns(batch.create[0], *key)
-        else:
-            values |= messages_columns(batch.create, *key)
-        if batch.update:
-            values |= {f"r_{name}": array for name, array in messages_columns(batch.update, *key).items()}
-        values |= {} if batch.agent is None else agent_columns(batch.agent, name)
-        return values
-
-    def _write_batch(self, batch: Batch) -> None:
-        name = check_ids(session_id=batch.session_id, agent_id=batch.agent_id)
-        values = self._values(batch)
+        values = {"ttl": self._ttl, **batch_columns(batch, name)}
         if statements.appends(batch, values):
             statement = statements.APPEND_MESSAGE
         else:
@@ -362,6 +322,29 @@ class PostgresSessionRepository(LogRepository):
             written = 0
         if not written:
             self._check_written(batch, name)
+
+    @property
+    def shared(self) -> Hashable | None:
+        """The pool and the schema: new messages of several agents travel in one statement."""
+        return self._tables.shared
+
+    def write_together(self, writes: Sequence[tuple[LogRepository, Batch]], **kwargs: Any) -> list[bool]:
+        """Write what only appends a message, of several agents in one round trip. Return of each whether it was."""
+        rows = []
+        for place, (repository, batch) in enumerate(writes):
+            ttl = cast("PostgresSessionRepository", repository)._ttl
+            name = check_ids(session_id=batch.session_id, agent_id=batch.agent_id)
+            values = {"ttl": ttl, **batch_columns(batch, name)}
+            if statements.appends(batch, values):
+                rows.append({**values, "place": place})
+        if not rows:
+            return [False] * len(writes)
+        # In this order the rows are locked: everywhere the same, or two statements could wait for each other.
+        rows.sort(key=itemgetter("session_id", "agent_id"))
+        columns = {column: [row[column] for row in rows] for column in statements.APPENDED}
+        answers = self._tables.fetch(f"{len(rows)} messages", statements.APPEND_MESSAGES, columns)
+        written = {place for place, is_written in answers if is_written}
+        return [place in written for place in range(len(writes))]
 
     def _check_written(self, batch: Batch, name: str) -> None:
         """Find out why a batch was not written, unless it was, before.

@@ -1,22 +1,4 @@
-"""The session repository: sessions, agents and messages as fields of one Valkey hash per session.
-
-The key is `session:<session_id>`. One key lets a session expire and be deleted as a whole, keeps it in one slot of a
-cluster, and needs no index that could go stale. Its fields are:
-
-    session                         the session record
-    session:version                 a random text: a request to create it that is repeated is known by it
-    format                          1
-    agent:<agent_id>                the agent record: state, conversation manager, interrupts
-    agent:<agent_id>:version        a random text, new with every change but an append
-    agent:<agent_id>:next           the id of the next message
-    agent:<agent_id>:window         which messages a restore needs: runs of ids, or + and how many to leave out
-    agent:<agent_id>:message:<id>   a message record
-    multi_agent:<id>                the state of a graph or swarm
-    multi_agent:<id>:version        a random text
-
-All records are JSON. In ids, the characters `%`, `:`, `{` and `}` are percent-encoded, so that no id is mistaken for
-structure.
-"""
+"""The session repository: each session is one Valkey hash, with the fields that `fields.py` describes."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
@@ -30,7 +12,6 @@ from strands.types.session import Session, SessionAgent, SessionMessage
 
 from . import scripts
 from ._batch import Batch, StoredLog
-from ._layout import LAST_ID, wanted
 from ._log_repository import LogRepository
 from ._records import (
     check_count,
@@ -38,20 +19,18 @@ from ._records import (
     check_prefix,
     decode,
     decode_agent,
-    decode_joined,
     decode_message,
-    decode_messages,
     decode_session,
     encode,
 )
 from .connection import Client, Server, check_key_prefix, text
-from .errors import SessionCorruptError, SessionNotFoundError
+from .errors import SessionNotFoundError
+from .fields import agent_field, escaped, messages_named, multi_agent_field, window_of
 
 Answer = TypeVar("Answer")
 
 _FORMAT = "1"
 _JOINED = 10  # messages in a text: more take the server as long to join as they save
-_ESCAPES = str.maketrans({"%": "%25", ":": "%3A", "{": "%7B", "}": "%7D"})
 _GLOB = str.maketrans({character: "\\" + character for character in "*?[]^-\\"})
 
 
@@ -141,13 +120,13 @@ class ValkeySessionRepository(LogRepository):
             SessionNotFoundError: If there is no such session.
         """
         name = check_ids(session_id=session_id, agent_id=session_agent.agent_id)
-        field, record = _agent(session_agent.agent_id), encode(session_agent, name)
-        more = (f"{field}:next", 0, f"{field}:window", _window(session_agent))
+        field, record = agent_field(session_agent.agent_id), encode(session_agent, name)
+        more = (f"{field}:next", 0, f"{field}:window", window_of(session_agent))
         self._insert(name, session_id, field, record, "session", *more)
 
     def read_agent(self, session_id: str, agent_id: str, **kwargs: Any) -> SessionAgent | None:
         """Return an agent, None where there is none."""
-        record = self._get(check_ids(session_id=session_id, agent_id=agent_id), session_id, _agent(agent_id))
+        record = self._get(check_ids(session_id=session_id, agent_id=agent_id), session_id, agent_field(agent_id))
         return None if record is None else decode_agent(record, session_id, agent_id)
 
     def update_agent(self, session_id: str, session_agent: SessionAgent, **kwargs: Any) -> None:
@@ -160,9 +139,9 @@ class ValkeySessionRepository(LogRepository):
         name = check_ids(session_id=session_id, agent_id=session_agent.agent_id)
         if stored is None:
             raise SessionNotFoundError(f"{name} | the agent does not exist")
-        field = _agent(session_agent.agent_id)
+        field = agent_field(session_agent.agent_id)
         record = encode(replace(session_agent, created_at=stored.created_at), name)
-        more = (f"{field}:version", uuid4().hex, f"{field}:window", _window(session_agent))
+        more = (f"{field}:version", uuid4().hex, f"{field}:window", window_of(session_agent))
         self._replace(name, session_id, field, record, *more)
 
     # -- Messages ----------------------------------------------------------------------------------------------------
@@ -176,13 +155,13 @@ class ValkeySessionRepository(LogRepository):
         """
         message_id = session_message.message_id
         name = check_ids(session_id=session_id, agent_id=agent_id, message_id=message_id)
-        arguments = (self._ttl, _agent(agent_id), message_id, encode(session_message, name))
+        arguments = (self._ttl, agent_field(agent_id), message_id, encode(session_message, name))
         scripts.check(self._server.run(scripts.APPEND, name, self._key(session_id), *arguments), name)
 
     def read_message(self, session_id: str, agent_id: str, message_id: int, **kwargs: Any) -> SessionMessage | None:
         """Return a message, None where there is none."""
         name = check_ids(session_id=session_id, agent_id=agent_id, message_id=message_id)
-        record = self._get(name, session_id, f"{_agent(agent_id)}:message:{message_id:d}")
+        record = self._get(name, session_id, f"{agent_field(agent_id)}:message:{message_id:d}")
         return None if record is None else decode_message(record, session_id, agent_id, message_id)
 
     def update_message(self, session_id: str, agent_id: str, session_message: SessionMessage, **kwargs: Any) -> None:
@@ -196,7 +175,7 @@ class ValkeySessionRepository(LogRepository):
         name = check_ids(session_id=session_id, agent_id=agent_id, message_id=message_id)
         if stored is None:
             raise SessionNotFoundError(f"{name} | the message does not exist")
-        field = _agent(agent_id)
+        field = agent_field(agent_id)
         record = encode(replace(session_message, created_at=stored.created_at), name)
         self._replace(name, session_id, f"{field}:message:{message_id:d}", record, f"{field}:version", uuid4().hex)
 
@@ -212,9 +191,9 @@ class ValkeySessionRepository(LogRepository):
         first, count = check_count(offset, "offset"), check_count(limit, "limit")
 
         def read(joined: int) -> list[SessionMessage]:
-            arguments = (self._read_ttl, _agent(agent_id), joined, first or 0, "" if count is None else count)
+            arguments = (self._read_ttl, agent_field(agent_id), joined, first or 0, "" if count is None else count)
             ids, *texts = self._server.run(scripts.LIST, name, self._key(session_id), *arguments)
-            return _messages(session_id, agent_id, ids, texts)
+            return messages_named(session_id, agent_id, ids, texts)
 
         return _read_joined(read)
 
@@ -259,12 +238,12 @@ class ValkeySessionRepository(LogRepository):
         """
         name = check_ids(session_id=session_id, multi_agent_id=multi_agent.id)
         record = encode(multi_agent.serialize_state(), name)
-        self._insert(name, session_id, _multi_agent(multi_agent.id), record, "session")
+        self._insert(name, session_id, multi_agent_field(multi_agent.id), record, "session")
 
     def read_multi_agent(self, session_id: str, multi_agent_id: str, **kwargs: Any) -> dict[str, Any] | None:
         """Return the state of a graph or swarm, None where there is none."""
         name = check_ids(session_id=session_id, multi_agent_id=multi_agent_id)
-        record = self._get(name, session_id, _multi_agent(multi_agent_id))
+        record = self._get(name, session_id, multi_agent_field(multi_agent_id))
         return None if record is None else decode(record, name)
 
     def update_multi_agent(self, session_id: str, multi_agent: MultiAgentBase, **kwargs: Any) -> None:
@@ -275,7 +254,7 @@ class ValkeySessionRepository(LogRepository):
         """
         name = check_ids(session_id=session_id, multi_agent_id=multi_agent.id)
         record = encode(multi_agent.serialize_state(), name)
-        self._replace(name, session_id, _multi_agent(multi_agent.id), record)
+        self._replace(name, session_id, multi_agent_field(multi_agent.id), record)
 
     # -- The batch: a whole save, and a whole restore, in one round trip each ----------------------------------------
 
@@ -317,8 +296,8 @@ class ValkeySessionRepository(LogRepository):
         replaced: list[str | int] = []
         for message in batch.update:
             replaced += [message.message_id, encode(message, check_ids(**ids, message_id=message.message_id))]
-        record, window = ("", "") if batch.agent is None else (encode(batch.agent, name), _window(batch.agent))
-        head = (_agent(batch.agent_id), batch.version or "", batch.new_version, batch.next_id, record, window)
+        record, window = ("", "") if batch.agent is None else (encode(batch.agent, name), window_of(batch.agent))
+        head = (agent_field(batch.agent_id), batch.version or "", batch.new_version, batch.next_id, record, window)
         return name, self._key(batch.session_id), (self._ttl, *head, len(created), *created, *replaced)
 
     def read_log(self, session_id: str, agent_id: str, **kwargs: Any) -> StoredLog | None:
@@ -326,7 +305,7 @@ class ValkeySessionRepository(LogRepository):
         name = check_ids(session_id=session_id, agent_id=agent_id)
 
         def read(joined: int) -> StoredLog | None:
-            arguments = (self._read_ttl, _agent(agent_id), joined)
+            arguments = (self._read_ttl, agent_field(agent_id), joined)
             answer = self._server.run(scripts.RESTORE, name, self._key(session_id), *arguments)
             if answer is None:
                 return None
@@ -334,14 +313,14 @@ class ValkeySessionRepository(LogRepository):
                 scripts.check(answer, name)
             record, version, next_id, ids, *texts = answer
             agent = decode_agent(record, session_id, agent_id)
-            return StoredLog(agent, text(version), _messages(session_id, agent_id, ids, texts), int(next_id))
+            return StoredLog(agent, text(version), messages_named(session_id, agent_id, ids, texts), int(next_id))
 
         return _read_joined(read)
 
     # -- Keys and fields ---------------------------------------------------------------------------------------------
 
     def _key(self, session_id: str) -> str:
-        return f"{self._prefix}:{session_id.translate(_ESCAPES)}"
+        return f"{self._prefix}:{escaped(session_id)}"
 
     def _get(self, name: str, session_id: str, field: str) -> bytes | str | None:
         key = self._key(session_id)
@@ -359,7 +338,7 @@ class ValkeySessionRepository(LogRepository):
 
     def _scan(self, prefix: str, page_size: int) -> Iterator[Session]:
         start = f"{self._prefix}:"
-        pattern = (start + prefix.translate(_ESCAPES)).translate(_GLOB) + "*"
+        pattern = (start + escaped(prefix)).translate(_GLOB) + "*"
         seen: set[str] = set()  # SCAN may return a key twice
         for keys in self._server.scan(f"prefix=<{prefix}>", pattern, page_size):
             ids = {unquote(key[len(start) :]): key for key in keys if ":" not in key[len(start) :]}
@@ -371,42 +350,12 @@ class ValkeySessionRepository(LogRepository):
                     yield decode_session(record, session_id)
 
 
-def _agent(agent_id: str) -> str:
-    return f"agent:{agent_id.translate(_ESCAPES)}"
-
-
-def _multi_agent(multi_agent_id: str) -> str:
-    return f"multi_agent:{multi_agent_id.translate(_ESCAPES)}"
-
-
-def _window(agent: SessionAgent) -> str:
-    """Return which messages a restore of this agent needs, as `scripts.RESTORE` reads it."""
-    try:
-        runs, offset = wanted(agent)
-    except SessionCorruptError:  # it is stored as it is: who restores it is told what is wrong
-        return ""
-    if offset:
-        return f"+{offset}"
-    return ",".join(f"{first}-{'' if last == LAST_ID else last}" for first, last in runs)
-
-
 def _read_joined(read: Callable[[int], Answer]) -> Answer:
     """Read messages joined to each other, or, if one of them cannot be read, each by itself: the error says which."""
     try:
         return read(_JOINED)
     except (ValueError, TypeError, RecursionError):
         return read(1)
-
-
-def _messages(session_id: str, agent_id: str, named: bytes | str, texts: list[bytes | str]) -> list[SessionMessage]:
-    """Return the messages that a script fetched, given their ids as it names them."""
-    ids: list[int] = []
-    for name in text(named).split():
-        first, _, last = name.partition("-")
-        ids += range(int(first), int(last or first) + 1)
-    if len(texts) == len(ids):
-        return decode_messages(list(zip(ids, texts, strict=True)), session_id, agent_id)
-    return decode_joined(texts, ids, session_id, agent_id)
 
 
 def _milliseconds(ttl: float | None) -> str:
