@@ -11,7 +11,7 @@ MISTAKES = [
         "a batch with more than a message is written together, without the rest",
         ["Together.test_batches_are_written"],
         "has the keys [], not ['number']",
-        [Edit(WRITE, "if statements.appends(batch, values):", "if batch.version and len(batch.create) == 1:")],
+        [Edit(WRITE, "if not statements.appends(batch):", "if not batch.version or len(batch.create) != 1:")],
     ),
     Mistake(
         "answers are counted in the order of the sessions, and given in that of the batches",

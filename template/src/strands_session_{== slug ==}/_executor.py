@@ -134,12 +134,20 @@ def _start_round(*loops: asyncio.AbstractEventLoop) -> None:
 
 def _start_thread(work: Callable[[list[_Flight]], None], flights: list[_Flight]) -> None:
     global _pool
+    claim = threading.Lock()  # on the flights: whoever gets it completes them
+
+    def start() -> None:
+        if claim.acquire(blocking=False):
+            work(flights)
+
     try:
         with _lock:
             if _pool is None:
                 _pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="strands-session")
-            _pool.submit(work, flights)
+            _pool.submit(start)
     except RuntimeError as error:  # no thread can start any more, as when Python ends: nobody may wait for ever
+        if not claim.acquire(blocking=False):  # one that was there has taken them all the same
+            return
         for flight in flights:
             if flight.future.running() or flight.future.set_running_or_notify_cancel():
                 flight.future.set_exception(error)
@@ -162,9 +170,11 @@ def _land(flights: list[_Flight]) -> None:
     """Complete flights, and then wake each event loop on which they are waited for, once for all of them."""
     waiting: defaultdict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = defaultdict(list)
     _arrived.waiting = waiting
-    for flight in flights:
-        flight.complete()
-    del _arrived.waiting
+    try:
+        for flight in flights:
+            flight.complete()
+    finally:
+        del _arrived.waiting
     for loop, arrivals in waiting.items():
         _wake(loop, arrivals)
 

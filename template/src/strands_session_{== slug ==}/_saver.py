@@ -35,7 +35,8 @@ class SaveJob:
     """
 
     def __init__(self, store: Any, save: Save, write: Callable[[Save, bool], None]) -> None:
-        self.kind: Hashable = getattr(store, "shared", None)
+        self.kind: Hashable = store.shared if _writes_together(store) else None
+        hash(self.kind)  # or the threads that group by it could not: better an error here
         self.is_done = False
         self._store, self._save, self._write = store, save, write
 
@@ -48,11 +49,21 @@ class SaveJob:
         try:
             written = self._store.write_together([(job._store, job._save.batch) for job in jobs])
             answers = list(zip(jobs, written, strict=True))
-        except Exception as error:  # whose fault it is shows when each is written alone
+        except BaseException as error:  # whose fault it is shows when each is written alone
             logger.debug("%d saves could not be written together: %r", len(jobs), error)
             return
         for job, is_written in answers:
             job.is_done = is_written
+
+
+def _writes_together(store: object) -> bool:
+    """Whether `write_together` does what `write_log` does: not if a subclass or a wrapper replaces only the latter."""
+    for each in type(store).__mro__:
+        if "write_together" in vars(each):
+            return True
+        if "write_log" in vars(each):
+            break
+    return False
 
 
 class AgentSaver:

@@ -1,6 +1,7 @@
 """The session repository: sessions, agents and messages as rows of PostgreSQL."""
 
 from collections.abc import Hashable, Iterator, Sequence
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any, TypedDict, cast
 from uuid import uuid4
@@ -8,6 +9,7 @@ from uuid import uuid4
 from psycopg import errors
 from psycopg_pool import ConnectionPool
 from strands.multiagent import MultiAgentBase
+from strands.types.exceptions import SessionException
 from strands.types.session import Session, SessionAgent, SessionMessage
 
 from . import schema as schemas
@@ -310,7 +312,7 @@ class PostgresSessionRepository(LogRepository):
         """
         name = check_ids(session_id=batch.session_id, agent_id=batch.agent_id)
         values = {"ttl": self._ttl, **batch_columns(batch, name)}
-        if statements.appends(batch, values):
+        if statements.appends(batch) and statements.is_ordinary(values):
             statement = statements.APPEND_MESSAGE
         else:
             statement = statements.save(batch, expires=self._ttl is not None)
@@ -332,11 +334,14 @@ class PostgresSessionRepository(LogRepository):
         """Write what only appends a message, of several agents in one round trip. Return of each whether it was."""
         rows = []
         for place, (repository, batch) in enumerate(writes):
-            ttl = cast("PostgresSessionRepository", repository)._ttl
-            name = check_ids(session_id=batch.session_id, agent_id=batch.agent_id)
-            values = {"ttl": ttl, **batch_columns(batch, name)}
-            if statements.appends(batch, values):
-                rows.append({**values, "place": place})
+            if not statements.appends(batch):
+                continue
+            with suppress(SessionException):  # it cannot be stored, as `write_log` says then
+                name = check_ids(session_id=batch.session_id, agent_id=batch.agent_id)
+                values = batch_columns(batch, name)
+                if statements.is_ordinary(values):
+                    ttl = cast("PostgresSessionRepository", repository)._ttl
+                    rows.append({"place": place, "ttl": ttl, **values})
         if not rows:
             return [False] * len(writes)
         # In this order the rows are locked: everywhere the same, or two statements could wait for each other.

@@ -115,18 +115,15 @@ APPENDED = ("place", "session_id", "agent_id", "version", "next_id", "message", 
 _EXTRAORDINARY = ("message_raw", "redacted", "redacted_raw", "created_at_raw", "updated_at_raw")
 
 
-def appends(batch: Batch, values: dict[str, Any]) -> bool:
-    """Whether `APPEND_MESSAGE` writes a batch.
+def appends(batch: Batch) -> bool:
+    """Whether a batch only appends a message. Then `APPEND_MESSAGE` writes it, if the message `is_ordinary`."""
+    only_messages = batch.agent is None and not batch.update and batch.version == batch.new_version
+    return only_messages and [message.message_id for message in batch.create] == [batch.next_id]
 
-    Args:
-        batch: What to write.
-        values: The parameters of its statement.
-    """
-    if batch.agent is not None or batch.update or len(batch.create) != 1 or batch.version != batch.new_version:
-        return False
-    if batch.create[0].message_id != batch.next_id or values["created_at"] != values["updated_at"]:
-        return False
-    return all(values[name] is None for name in _EXTRAORDINARY)
+
+def is_ordinary(values: dict[str, Any]) -> bool:
+    """Whether a message, as the parameters of a statement, has nothing in the columns that are seldom used."""
+    return values["created_at"] == values["updated_at"] and all(values[name] is None for name in _EXTRAORDINARY)
 
 
 def save(batch: Batch, *, expires: bool) -> str:

@@ -138,6 +138,23 @@ class Together(Cases):
             assert_same_agent(new_agent(agent_id=f"agent-{number}"), agents[number])
 
     @requires("together")
+    @hint("Whoever overrides `write_log` alone, to encrypt or to count, is not passed by: see `_writes_together`.")
+    def test_own_write_log(self, new_agent: NewAgent, new_manager: NewManager) -> None:
+        """N11: a subclass of the repository writes batches in a way of its own: it gets every one of them."""
+        manager: Any = new_manager()
+        agents = [new_agent(agent_id=f"agent-{number}", session_manager=manager) for number in range(5)]
+        written: list[tuple[str, int]] = []
+
+        class Own(type(manager.session_repository)):  # type: ignore[misc]
+            def write_log(self, one: Batch, **kwargs: Any) -> None:
+                written.extend((one.agent_id, created.message_id) for created in one.create)
+                super().write_log(one, **kwargs)
+
+        manager.session_repository.__class__ = Own
+        asyncio.run(talk(agents, "hi"))
+        assert sorted(written) == [(f"agent-{number}", message_id) for number in range(5) for message_id in (0, 1)]
+
+    @requires("together")
     @requires("round_trips")
     @hint("The manager hands over what several agents write in one round of their event loop: send it at once.")
     def test_round_trips(self, backend: Backend, new_agent: NewAgent, session_id: str) -> None:

@@ -96,9 +96,13 @@ class SessionHooks(SessionManager[LocalAgent]):
         if self._closed:
             return
         self._closed = True
+        self._settle()
+        _executor.release()
+
+    def _settle(self) -> None:
+        """Wait for what is still running."""
         for writer in self._writers.values():
             writer.settle()
-        _executor.release()
 
     def __enter__(self) -> Self:
         """Use the manager in a `with` statement, which closes it."""

@@ -1,6 +1,7 @@
 """The session repository: each session is one Valkey hash, with the fields that `fields.py` describes."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypedDict, TypeVar, cast
 from urllib.parse import unquote
@@ -8,6 +9,7 @@ from uuid import uuid4
 
 import valkey
 from strands.multiagent import MultiAgentBase
+from strands.types.exceptions import SessionException
 from strands.types.session import Session, SessionAgent, SessionMessage
 
 from . import scripts
@@ -284,9 +286,14 @@ class ValkeySessionRepository(LogRepository):
 
     def write_together(self, writes: Sequence[tuple[LogRepository, Batch]], **kwargs: Any) -> list[bool]:
         """Write batches of several agents in one round trip. Return of each whether it was written, for sure."""
-        saves = [cast("ValkeySessionRepository", repository)._save(batch) for repository, batch in writes]
-        answers = self._server.run_each(scripts.SAVE, f"{len(saves)} saves", [(key, *more) for _, key, more in saves])
-        return [answer in (b"done", "done") for answer in answers]
+        runs: dict[int, tuple[str | int | bytes, ...]] = {}
+        for place, (repository, batch) in enumerate(writes):
+            with suppress(SessionException):  # it cannot be stored, as `write_log` says then
+                _, key, arguments = cast("ValkeySessionRepository", repository)._save(batch)
+                runs[place] = (key, *arguments)
+        answers = self._server.run_each(scripts.SAVE, f"{len(runs)} saves", list(runs.values()))
+        done = {place for place, answer in zip(runs, answers, strict=True) if answer in (b"done", "done")}
+        return [place in done for place in range(len(writes))]
 
     def _save(self, batch: Batch) -> tuple[str, str, tuple[str | int | bytes, ...]]:
         """Return what a batch writes, for errors, and the key and the arguments of its script."""

@@ -233,6 +233,9 @@ class ValkeySessionManager(SessionInspection, SessionHooks):
         if self._closed:
             return
         super().close()
+        self.session_repository.close()
+
+    def _settle(self) -> None:
+        super()._settle()
         for saver in self._agents.values():
             saver.settle()
-        self.session_repository.close()
