@@ -26,13 +26,13 @@ MISTAKES = [
         [
             Edit(
                 f"{REPOSITORY}.write_log",
-                "name = check_ids(session_id=batch.session_id, agent_id=batch.agent_id)",
-                "name = check_ids(session_id=batch.session_id, agent_id=batch.agent_id)\n"
-                "    if batch.version and batch.agent and batch.create:\n"
+                "self._write_batch(batch)",
+                "if batch.version and batch.agent and batch.create:\n"
                 "        replace = __import__('dataclasses').replace\n"
                 "        self.write_log(replace(batch, agent=None, update=[], new_version=batch.version))\n"
                 "        __import__('time').sleep(0.05)\n"
-                "        batch = replace(batch, create=[], next_id=batch.create[-1].message_id + 1)",
+                "        batch = replace(batch, create=[], next_id=batch.create[-1].message_id + 1)\n"
+                "    self._write_batch(batch)",
             )
         ],
     ),

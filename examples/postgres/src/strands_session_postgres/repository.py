@@ -153,7 +153,7 @@ class PostgresSessionRepository(LogRepository):
             SessionNotFoundError: If there is no such session.
         """
         version = uuid4().hex
-        self.write_log(Batch(session_id, session_agent.agent_id, [], [], session_agent, 0, None, version))
+        self._write_batch(Batch(session_id, session_agent.agent_id, [], [], session_agent, 0, None, version))
 
     def read_agent(self, session_id: str, agent_id: str, **kwargs: Any) -> SessionAgent | None:
         """Return an agent, None where there is none."""
@@ -310,6 +310,9 @@ class PostgresSessionRepository(LogRepository):
             SessionConflictError: If another writer changed the agent, or took a message id.
             SessionNotFoundError: If the session, the agent or a message to replace is gone.
         """
+        self._write_batch(batch)
+
+    def _write_batch(self, batch: Batch) -> None:  # apart: a `write_log` over the single methods must not call itself
         name = check_ids(session_id=batch.session_id, agent_id=batch.agent_id)
         values = {"ttl": self._ttl, **batch_columns(batch, name)}
         if statements.appends(batch) and statements.is_ordinary(values):
