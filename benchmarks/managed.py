@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -218,7 +217,6 @@ class Managed(ABC):
 
 def clocked(work: Callable[[], Any]) -> tuple[float, Any]:
     """Return the seconds that something takes, and its result."""
-    gc.collect()
     begin = time.perf_counter()
     result = work()
     return time.perf_counter() - begin, result
@@ -230,7 +228,6 @@ async def take_turns(agent: Agent, bare: Agent, count: int, *, is_awaited: bool)
     for number in range(2 + count):
         spent = {}
         for one in [agent, bare] if number % 2 else [bare, agent]:
-            gc.collect()
             begin = time.perf_counter()
             if is_awaited:
                 await one.invoke_async("How much is it?")
@@ -255,7 +252,6 @@ def crowd_of(with_sessions: list[Agent], without: list[Agent], *, threads: int =
         if threads:
             asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max(threads, 8)))
         await turn_of(crowd)  # connections and threads are there afterwards, as in a server that runs
-        gc.collect()
         return await turn_of(crowd)
 
     for name, crowd in (("without", without), ("with", with_sessions)):
