@@ -41,6 +41,7 @@ times are those of this machine on that day.
   its ratio to the floor. That of a new session, a restore or a turn is what it takes **above the same agent without
   sessions**, which was timed in the same round. *Within the spread*: the quartiles overlap, and another run may show
   the opposite. "–": not measured, since the task is not there, or too slow.
+- Python's garbage collector runs before what is measured and not within it, as in `timeit`, for all alike.
 - *Restore* is `Agent(session_manager=...)` on an open manager; *new session* is the manager and its first agent. The
   floor of a restore is one fetch of the texts, `json.loads` of each, and `SessionMessage` records; ours parses several
   texts at a time, which is how it can be below. That of a turn is its writes, each made on the event loop by a hook of
