@@ -19,6 +19,8 @@ ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 COPIER = "copier>=9.19,<10"
+# More than there are cores: a good part of it is waiting for servers and for races. `-- -n 0` for one test after the other.
+PARALLEL = ["-n", str((os.cpu_count() or 1) + 1)]
 
 nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -85,8 +87,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=NEWEST)
 def proof(session: nox.Session) -> None:
     """Tests the kit: on mistakes that it has to find, on the SDK's own manager, on sessions of other packages."""
-    # More than there are cores: a good part of it is waiting for servers and for races.
-    run_pytest(session, "-n", str(1 + (os.cpu_count() or 1)), "-m", "proof", *session.posargs)
+    run_pytest(session, "-m", "proof", *session.posargs)
 
 
 @nox.session(python=NEWEST)
@@ -199,11 +200,11 @@ def summary(session: nox.Session) -> None:
 
 
 def run_pytest(session: nox.Session, *arguments: str) -> None:
-    """Run tests of this repository on all cores."""
+    """Run tests of this repository, several at once."""
     session.install(*nox.project.dependency_groups(PROJECT, "test"))
     # Tests make environments of their own, for which uv must not take this one.
     no_environment = dict.fromkeys(["UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "VIRTUAL_ENV"])
-    session.run("pytest", "-n", "auto", *arguments, env=no_environment)
+    session.run("pytest", *PARALLEL, *arguments, env=no_environment)
 
 
 @nox.session(python=False)

@@ -21,7 +21,8 @@ nox.options.sessions = ["plan", "lint", "types", "checks", "tests", "lowest", "b
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
-PARALLEL = ["-n", "auto"]  # `-- -n 0` for one test after the other
+# More than there are cores: a good part of it is waiting for the store. `-- -n 0` for one test after the other.
+PARALLEL = ["-n", str((os.cpu_count() or 1) + 1)]
 TAG = re.compile(r"v\d+\.\d+\.\d+((a|b|rc)\d+)?")
 SCHEMAS = {
     "dependabot": [".github/dependabot.yml"],

@@ -19,14 +19,14 @@ else:
     import tomli as tomllib
 
 QUESTIONS = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
-COMBINATIONS: list[dict[str, Any]] = [
+CHOICES = itertools.product(
+    QUESTIONS["starting_point"]["choices"].values(),
+    QUESTIONS["license"]["choices"],
+    QUESTIONS["python_min"]["choices"],
+)
+COMBINATIONS: list[dict[str, Any]] = [  # of the choices; who the author is, which is no choice, takes turns
     {"starting_point": starting_point, "license": licence, "python_min": python_min, **author}
-    for starting_point, licence, python_min, author in itertools.product(
-        QUESTIONS["starting_point"]["choices"].values(),
-        QUESTIONS["license"]["choices"],
-        QUESTIONS["python_min"]["choices"],
-        [{}, AUTHOR],
-    )
+    for (starting_point, licence, python_min), author in zip(CHOICES, itertools.cycle([{}, AUTHOR]), strict=False)
 ]
 # Code is wrapped and sorted by what stands in it, so names at both ends of both orders are tried.
 NAMES = ["A", "Zz", "2 of the longest names a"]

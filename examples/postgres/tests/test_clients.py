@@ -174,7 +174,8 @@ def test_pool_that_is_not_open(backend: Any, schema: str, state: str) -> None:
 
 def test_busy_pool(backend: Any, schema: str) -> None:
     """A pool all of whose connections are in use is waited for, until the time is up."""
-    with by_pool(backend.url, max_size=1) as options, SessionRepository(**options, schema=schema, timeout=3) as used:
+    settings = {"max_size": 1, "timeout": 1}
+    with by_pool(backend.url, **settings) as options, SessionRepository(**options, schema=schema, timeout=3) as used:
         with options["pool"].connection(), pytest.raises(SessionUnavailableError, match="session_id=<s>"):
             used.read_session("s")
         assert used.read_session("s") is None
