@@ -8,7 +8,8 @@ from typing import Any
 from psycopg import errors
 
 from . import schema as schemas
-from .connection import Cursor, Errors, Server
+from . import statements
+from .connection import Errors, OwnCursor, Server
 from .errors import SessionNotFoundError, SessionUnavailableError
 
 _NO_TABLES = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction, errors.InvalidSchemaName)
@@ -109,8 +110,10 @@ class Tables:
     def _execute(self, name: str, statement: str, values: dict[str, Any], expected: Errors = ()) -> tuple[Rows, bool]:
         query, attempts = _query(statement, self._schema), itertools.count()
 
-        def execute(cursor: Cursor) -> tuple[Rows, bool]:
+        def execute(cursor: OwnCursor) -> tuple[Rows, bool]:
             repeated = next(attempts) > 0
+            if statement is statements.APPEND_MESSAGE:
+                return cursor.execute_often(query, values), repeated
             # In binary, since the driver reads times as text only where the caller's DateStyle is ISO.
             return cursor.execute(query, values, prepare=False, binary=True).fetchall(), repeated
 

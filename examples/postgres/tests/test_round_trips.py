@@ -74,6 +74,19 @@ def test_round_trips(wire: Wire, options: dict[str, Any], session_id: str) -> No
     }
 
 
+def test_prepared_statement(wire: Wire, backend: Any, session_id: str) -> None:
+    """The statement of nearly all saves is sent once; where that is not safe, `extras_pgbouncer.py` tests."""
+    url = make_conninfo(backend.url, host=HOST, port=wire.port)
+    with SessionManager(session_id, url, schema=backend.schema) as manager:
+        live, sent = scripted_agent(manager, *[TEXT] * 4), []
+        for _ in range(4):
+            with wire.counting() as cost:
+                live(TEXT)
+            sent.append(cost.sent)
+        manager.delete_session()
+    assert sent[-1] < sent[0] - 200
+
+
 def test_bytes(wire: Wire, options: dict[str, Any], session_id: str) -> None:
     """A turn of two messages of 500 bytes sends at most 5,000, also where it trims a window of 40 and has a ttl."""
     with SessionManager(session_id, ttl=3600, **options) as manager:

@@ -103,7 +103,7 @@ _ALL_REPLACED = """1 / (count(*) = 0
 # A save of one message that is nothing out of the ordinary: the function does it in a quarter of the time.
 APPEND_MESSAGE = """
 SELECT {schema}.append_message(%(session_id)s, %(agent_id)s, %(version)s, %(next_id)s, %(message)s::json,
-  %(created_at)s, %(ttl)s)"""
+  %(created_at)s, %(ttl)s), pg_backend_pid()"""
 
 # The same of several agents at once.
 APPEND_MESSAGES = """
