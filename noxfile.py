@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 COPIER = "copier>=9.19,<10"
-# More than there are cores: a good part of it is waiting for servers and for races. `-- -n 0` for one test after the other.
+# More than there are cores: a good part of it is waiting for servers and for races. `-- -n 0` for one after the other.
 PARALLEL = ["-n", str((os.cpu_count() or 1) + 1)]
 
 nox.needs_version = ">=2024.4.15"
