@@ -1,6 +1,6 @@
 """Measure our packages beside others and the bare drivers: `uvx nox -s bench`, `-- --quick` for a first look.
 
-The whole run takes some twenty minutes and writes docs/benchmarks.md with its plots. The quick one takes two minutes
+The whole run takes some twelve minutes and writes docs/benchmarks.md with its plots. The quick one takes two minutes
 and prints its tables. `--only REGEX` measures only some rows, `--json FILE` keeps the numbers, and `--report FILE`
 writes the document anew from such a file.
 """
@@ -38,7 +38,7 @@ def main() -> None:
         results = run(QUICK if arguments.quick else WHOLE, arguments.only, arguments.workspace)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
-    if arguments.quick or arguments.only:
+    if arguments.only or results["quick"]:
         sys.stdout.write(report.document(results))
     else:
         report.write(results, ROOT / "docs")
@@ -46,6 +46,7 @@ def main() -> None:
 
 def run(effort: Effort, only: str, workspace: Path | None) -> dict[str, Any]:
     """Make the environments, start everything, and measure."""
+    described = machine()  # before the run is its load
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary).resolve()
         home = workspace or folder
@@ -56,7 +57,6 @@ def run(effort: Effort, only: str, workspace: Path | None) -> dict[str, Any]:
             kept.write_text(json.dumps(install(home / "environments", render(home / "repositories"))))
         pythons = json.loads(kept.read_text())
         repositories = home / "repositories"
-        described = machine()  # before the run is its load
         stores = Stores(folder / "files", repositories / "valkey", repositories / "postgres")
         workers = start(pythons, folder)
         try:

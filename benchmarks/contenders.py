@@ -7,7 +7,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from managed import Managed
+from managed import Managed, Times
 from strands import Agent
 
 
@@ -97,6 +97,11 @@ class OursOnPostgres(Ours):
         pool.wait()
         return {"pool": pool}
 
+    def crowd(self, place: str, session_id: str, agents: int, connections: int) -> Times:
+        """Use a pool of its own: one that more agents let grow has connections that are not warm."""
+        place += f"{'&' if '?' in place else '?'}application_name=crowd-{agents}"
+        return super().crowd(place, session_id, agents, connections)
+
 
 class Skeleton(Ours):
     """What the template generates for a datastore of one's own, on SQLite until then."""
@@ -174,7 +179,7 @@ class PeerOnPostgres(Managed):
 
         self._engines = getattr(self, "_engines", {})
         if place not in self._engines:
-            self._engines[place] = sqlmodel.create_engine(place, pool_size=max(5, connections))
+            self._engines[place] = sqlmodel.create_engine(place)
             sqlmodel.SQLModel.metadata.create_all(self._engines[place])
 
     def manager(self, place: str, session_id: str) -> Any:
@@ -194,10 +199,10 @@ class PeerOnSql(Managed):
         self._engines = getattr(self, "_engines", {})
         if place not in self._engines:
             if place.startswith("postgresql:"):
-                url, options = place.replace("postgresql:", "postgresql+psycopg:"), {"pool_size": max(5, connections)}
+                url = place.replace("postgresql:", "postgresql+psycopg:")
             else:
-                url, options = f"sqlite:///{Path(place) / 'sessions.db'}", {}
-            self._engines[place] = sqlalchemy.create_engine(url, **options)
+                url = f"sqlite:///{Path(place) / 'sessions.db'}"
+            self._engines[place] = sqlalchemy.create_engine(url)
 
     def manager(self, place: str, session_id: str) -> Any:
         """Make a session manager."""

@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -127,8 +126,7 @@ class Run:
 
     def measure(self) -> None:
         """Measure everything."""
-        groups = [list(group) for _, group in groupby(self._rows, interleaved)]
-        groups = [[row for group in groups for row in group if interleaved(row) == key] for key in self._keys()]
+        groups = [[row for row in self._rows if interleaved(row) == key] for key in self._keys()]
         steps = len(self._rows) + len(self._workers) * self._has_bytes
         with tqdm(total=steps, file=sys.stderr, bar_format="{percentage:3.0f} % |{bar:30}| {elapsed} {desc}") as bar:
             if self._has_bytes:  # first, while the stores are empty
@@ -186,7 +184,8 @@ class Run:
             shift = number % len(self._workers)
             workers = list(self._workers.values())
             for worker in [*workers[shift:], *workers[:shift]]:
-                for row in group:
+                first = number % len(group)  # not always the same row is the one that comes after others' work
+                for row in [*group[first:], *group[:first]]:
                     if worker not in self._takers(row) or spent[row.key, worker.name] >= self._effort.most:
                         continue
                     started = time.monotonic()

@@ -12,7 +12,7 @@ PACKAGES = {
     "valkey-peer": ("strands-valkey-session-manager==0.1.0",),
     # Its own dependencies have no upper bounds, and it does not work with the newest ones.
     "postgres-peer": ("strands-postgresql-session-manager==0.2.0", "sqlmodel<0.0.31", "sqlalchemy<2.1"),
-    "sql-peer": ("strands-session-sql", "psycopg[binary]"),
+    "sql-peer": ("strands-session-sql==0.2.0", "psycopg[binary]"),
 }
 
 

@@ -76,9 +76,14 @@ class Floor(ABC):
         return {}
 
     def new(self, place: str, session_id: str) -> Times:
-        """Open a session: one write."""
+        """Open a session, and store its agent: two writes."""
         self.connect(place)
-        return {"seconds": [clocked(lambda: self.write_agent(session_id, agent_of(0)))[0]]}
+
+        def build() -> None:
+            self.write_agent(f"{session_id}-itself", agent_of(0))
+            self.write_agent(session_id, agent_of(0))
+
+        return {"seconds": [clocked(build)[0]]}
 
     def restore(self, place: str, session_id: str, messages: int) -> Times:
         """Restore: one fetch of the texts, each parsed, and a record built of it."""
@@ -305,9 +310,11 @@ class FloorOnSql(Floor):
         self.execute(update, text, session_id, number)
 
     def erase(self, session_id: str) -> None:
-        """Delete the session: one round trip where the driver can."""
+        """Delete the session, in one transaction."""
+        self.execute("BEGIN")
         self.execute("DELETE FROM floor_messages WHERE session_id = ?", session_id)
         self.execute("DELETE FROM floor_agents WHERE session_id = ?", session_id)
+        self.execute("COMMIT")
 
 
 class FloorOnPostgres(FloorOnSql):

@@ -127,7 +127,7 @@ def rows() -> list[Row]:
         for name, connections in (("", 0), (", a connection each", agents)):
             about = {"place": "20 ms", "without": remote, "slow": slow, "rounds": 9}
             about["is_quick"] = agents in (1, 50) and bool(connections)
-            if connections and agents > 1:  # who writes on the event loop uses one connection at a time
+            if connections:  # who writes on the event loop uses one connection at a time
                 about["without"] = (*remote, *PEERS)
             arguments = {"agents": agents, "connections": connections}
             key = f"crowd {agents}{name}"

@@ -17,14 +17,15 @@ PLOTS = {
     "bytes": "A log writes what is new. A snapshot writes everything, at each turn.",
     "stall": "Who writes on the event loop holds up every other agent.",
 }
-ON_THE_LOOP = """it writes on the event loop, which stands still meanwhile, and does not look whether another writer was
-  there; ours writes beside the loop, which takes two hand-overs between threads. At the end of a turn ours compares all
-  messages with what is stored, since anything may have changed them, which the package does not"""
+ON_THE_LOOP = """it writes without a look at whether another writer was there, and at the end of a turn it does not
+  compare the messages with what is stored, though anything may have changed them. Where turns are awaited, it writes on
+  the event loop, which stands still meanwhile; ours writes beside it, which takes two hand-overs between threads"""
 # Why a contender can be faster. The remarks of the tables say where one is.
 REASONS = {
     "snapshots": """a snapshot is one value, stored whole at the end of a turn, and nothing is written before: a process
   that is killed within a turn loses it, and a long conversation shows what a turn's end costs""",
-    "files": f"""files are written without a wait for the disk, so what was acknowledged may be lost; {ON_THE_LOOP}""",
+    "files": f"""files are written without a wait for the disk, so what was acknowledged may be lost, and what is
+  redacted or deleted is not overwritten; {ON_THE_LOOP}""",
     "peer": ON_THE_LOOP,
     "sql": ON_THE_LOOP,
 }
@@ -34,18 +35,22 @@ INTRODUCTION = """\
 What a session costs, measured side by side: our two instances and the skeleton, packages that others published, the
 SDK's own managers, and the **floor**, which is the bare driver doing the least that a task needs. Written by
 `nox -s bench` on {date}{quick}, on {machine}.
-All contenders took turns in each round, on the same servers, each in a process of its own. Look at the ratios: the
-times are those of this machine on that day.
+The contenders took turns, on the same servers, each in a process of its own; who needed more than some seconds for a
+row took part in fewer rounds. Look at the ratios: the times are those of this machine on that day.
 
-- A time is the median of up to {samples:,} measurements, with the quartiles in brackets, in milliseconds, followed by
-  its ratio to the floor. That of a new session, a restore or a turn is what it takes **above the same agent without
+- A time is the median of {least:,} to {most:,} measurements, with the quartiles in brackets, in milliseconds, followed
+  by its ratio to the floor. That of a new session, a restore or a turn is what it takes **above the same agent without
   sessions**, which was timed in the same round. *Within the spread*: the quartiles overlap, and another run may show
-  the opposite. "–": not measured, since the task is not there, or too slow.
-- Python's garbage collector runs before what is measured and not within it, as in `timeit`, for all alike.
+  the opposite. "–": not measured, since the task is not there, or nothing is done, or it takes too long for a quick
+  run.
+- Python's garbage collector runs before each task and is off within it, as `timeit` has it: what collections cost is in
+  no figure.
 - *Restore* is `Agent(session_manager=...)` on an open manager; *new session* is the manager and its first agent. The
-  floor of a restore is one fetch of the texts, `json.loads` of each, and `SessionMessage` records; ours parses several
-  texts at a time, which is how it can be below. That of a turn is its writes, each made on the event loop by a hook of
-  the same agent. Messages that were stored beforehand have 500 characters, those of a turn a dozen.
+  floor of a restore is one fetch of the texts, `json.loads` of each, and `SessionMessage` records. Ours parses several
+  texts at a time, and may be below it, as a repository that lists its messages is. The floor of a turn is its writes,
+  each made on the event loop by a hook of the same agent; that of *one message more* is the driver's call alone,
+  without an agent or a loop. Messages that were stored beforehand, and those of that row, have 500 characters, those of
+  a turn a dozen.
 - The servers are those of our tests: PostgreSQL with `fsync=off`, Valkey without persistence. A slow disk would hide
   the differences.
 - `strands-valkey-session-manager` needs the JSON module. It was run on plain strings in its place, which flatters it:
@@ -53,7 +58,6 @@ times are those of this machine on that day.
 - `strands-postgresql-session-manager` does not work with the newest versions that its dependencies allow. It was run
   with `sqlmodel<0.0.31` and `sqlalchemy<2.1`.
 - *{wire}* A proxy delays each answer by so much: a round trip takes that much longer.
-- `_executor._THREADS`, which has no option, was set to the number of agents where each has a connection of its own.
 - Servers, proxies and contenders share the cores of this machine.
 """
 
@@ -69,8 +73,9 @@ def write(results: dict[str, Any], folder: Path) -> None:
 def document(results: dict[str, Any]) -> str:
     """Return the document."""
     quick = ", as `-- --quick` does, with few rounds" if results["quick"] else ""
-    samples = [len(one) for row in results["times"].values() for taken in row.values() for one in taken.values()]
-    about = {**results, "quick": quick, "samples": max(samples, default=0), "wire": "At 1 ms, at 20 ms."}
+    taken = [one for row in results["times"].values() for one in row.values() if "error" not in one]
+    samples = [len(times) for one in taken for times in one.values()] or [0]
+    about = {**results, "quick": quick, "least": min(samples), "most": max(samples), "wire": "At 1 ms, at 20 ms."}
     lines = [INTRODUCTION.format(**about)]
     absent = sorted({title for name, (_, title) in CONTENDERS.items() if name not in results["versions"]})
     if absent:
@@ -89,12 +94,16 @@ def document(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+LIMITS = """\
+The limits are this project's own, and mean: close to the bare driver. Where one is missed by little, another run or
+another machine may reach it; the tables below say how much the times spread."""
 CROWDS = """\
 The agents were built before the clock started. They take a turn at the same time, with 20 ms on the wire; in
 milliseconds the wall-clock time and the longest stall of the event loop, by default, and where every agent may have a
-connection and a thread of its own. A bare driver is called by a hook, on a thread. A published package uses one
-connection at a time, so it is measured with its defaults alone. What agents of ours write in the same round of the
-event loop travels in one round trip."""
+connection and a thread of its own: ours has the caller's pool then, and as many threads as agents where those are more
+than its 32; the loop's own executor is as large. A bare driver is called by a hook, on a thread for each agent, either
+way. A published package writes on the event loop, so it uses one connection at a time, and is measured with its
+defaults alone. What agents of ours write in the same round of the event loop travels in one round trip."""
 
 
 def names_of(results: dict[str, Any], store: str) -> list[str]:
@@ -120,7 +129,7 @@ def remark(results: dict[str, Any], row: Row, store: str, kind: str) -> str:
     """Say who is ahead of ours, and why."""
     ours, said = figure(results, row.key, f"{store}-ours", kind), []
     for name in names_of(results, store):
-        if name.endswith(("-ours", "-floor")):
+        if name.endswith(("-ours", "-floor")) or is_idle(name, row, kind):
             continue
         taken = results["times"][row.key].get(name, {})
         if "error" in taken:
@@ -130,6 +139,11 @@ def remark(results: dict[str, Any], row: Row, store: str, kind: str) -> str:
             within = ", within the spread" if theirs.high > ours.low else ""
             said.append(f"ahead: {CONTENDERS[name][1]}{within}")
     return "; ".join(said)
+
+
+def is_idle(name: str, row: Row, kind: str) -> bool:
+    """Whether a contender does nothing then: a snapshot is stored at the end of a turn, not with each message."""
+    return kind == "seconds" and row.key.startswith("append") and name.endswith("-snapshots")
 
 
 def table(results: dict[str, Any], store: str) -> list[str]:
@@ -142,7 +156,7 @@ def table(results: dict[str, Any], store: str) -> list[str]:
             continue
         for kind in kinds(row.key):
             floor = figure(results, row.key, f"{store}-floor", kind)
-            found = {name: figure(results, row.key, name, kind) for name in names}
+            found = {n: None if is_idle(n, row, kind) else figure(results, row.key, n, kind) for n in names}
             if any(found.values()):
                 cells = [cell(one, floor, is_floor=name.endswith("-floor")) for name, one in found.items()]
                 title = row.title + TITLES.get(kind, "")
@@ -205,6 +219,7 @@ def bar_table(results: dict[str, Any]) -> list[str]:
         measured = f"{bar.measured:.2f} {bar.unit}"
         limit = "–" if bar.limit is None else f"{bar.limit:g}"
         lines.append(f"| {bar.about} | {STORES[bar.store]} | {measured} | {limit} | {bar.verdict} | {bar.remark} |")
+    lines += ["", LIMITS]
     lost = behind(results)
     if not lost:
         return [*lines, "", "Ours are ahead of every published package in every row."]
