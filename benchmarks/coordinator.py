@@ -152,29 +152,35 @@ class Run:
             if any(name.startswith("valkey") for name in self._workers):
                 self._stores.fill_valkey(place)
             names = [name for name in self._workers if name in TABLES and not name.endswith("-snapshots")]
-            self._fill([(self._workers[name], place, TEMPLATE, COPIED, 100) for name in names])
-            for name in names:
+            failed = self._fill([(self._workers[name], place, TEMPLATE, COPIED, 100) for name in names])
+            for name in [name for name in names if name not in failed]:
                 self._stores.fill_tables(name, place)
 
-    def _fill(self, wanted: list[tuple[Worker, str, str, int, int]]) -> None:
-        """Make sessions, all contenders at once."""
+    def _fill(self, wanted: list[tuple[Worker, str, str, int, int]]) -> dict[str, str]:
+        """Make sessions, all contenders at once, and return which of them failed, and how."""
         for worker, place, session_id, messages, size in wanted:
             at = self._stores.place(worker.name, place)
             worker.ask("fill", place=at, session_id=session_id, messages=messages, size=size)
+        failed = {}
         for worker, *_ in wanted:
-            worker.answer()
+            try:
+                worker.answer()
+            except TaskError as error:
+                failed[worker.name] = str(error)
+        return failed
 
     def _measure(self, group: list[Row]) -> None:
         """Measure rows in rounds, in which the contenders take turns."""
+        spent: dict[tuple[str, str], float] = defaultdict(float)
         for row in group:
             self.times[row.key] = {worker.name: defaultdict(list) for worker in self._takers(row)}
             if row.messages and not row.is_used_up:
                 # Rows share these sessions. They are not made through a proxy, which leads to the same store.
                 place = "none" if row.place in WIRES else row.place
                 wanted = [(one, place, session_of(row, one), row.messages, row.size) for one in self._takers(row)]
-                self._fill([one for one in wanted if (one[1], one[2]) not in self._made])
+                for name, error in self._fill([one for one in wanted if (one[1], one[2]) not in self._made]).items():
+                    self.times[row.key][name], spent[row.key, name] = {"error": error}, float("inf")
                 self._made |= {(one[1], one[2]) for one in wanted}
-        spent: dict[tuple[str, str], float] = defaultdict(float)
         begin, budget = time.monotonic(), self._effort.seconds * len(group)
         for number in range(max(row.rounds for row in group)):
             if number >= self._effort.least and time.monotonic() - begin > budget:
@@ -202,7 +208,8 @@ class Run:
         if row.is_used_up or not row.messages:
             session_id += f"-{number:03}"
         if row.is_used_up:
-            self._fill([(worker, row.place, session_id, row.messages, row.size)])
+            for error in self._fill([(worker, row.place, session_id, row.messages, row.size)]).values():
+                raise TaskError(error)
         elif row.messages:
             arguments["messages"] = row.messages
         place = self._stores.place(worker.name, row.place)

@@ -229,7 +229,7 @@ def test_replica_that_is_behind(nodes: list[Server], new_client: Callable[[], An
     primary = primary_of(nodes, client, "behind")
     replica = replica_of(nodes, primary)
     wait_for(lambda: replica.client().info("replication")["slave_repl_offset"] == primary_offset(primary))
-    primary.client().execute_command("ACL SETUSER default -psync")
+    primary.client().execute_command("ACL SETUSER default -psync -sync")
     primary.client().execute_command("CLIENT KILL TYPE replica")
     wait_for(lambda: not is_in_step(replica))
     assert talker.turn(), "acknowledged, although nobody else has it"
