@@ -70,7 +70,8 @@ def test_asynchronous_commit(new_store: NewStore, trials: Trials, tmp_path: Path
     """A control: with `synchronous_commit=off` the end of what was acknowledged is lost, and the ledger shows it."""
     store = new_store(synchronous_commit="off", wal_writer_delay="10s")  # seldom, so that something is lost for sure
     for number in range(5):  # how much one kill loses is a matter of luck
-        outcome = kill_servers(store, trials, tmp_path / str(number), "control: synchronous_commit=off")
+        (folder := tmp_path / f"attempt {number}").mkdir()
+        outcome = kill_servers(store, trials, folder, "control: synchronous_commit=off")
         assert outcome.wrong == []  # what is there is whole
         if outcome.lost:
             break
