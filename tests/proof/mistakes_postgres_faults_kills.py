@@ -13,9 +13,9 @@ MISTAKES = [
         "lost, ",
         [
             Edit(
-                "connection.Server.run",
-                "return work(cursor)",
-                "cursor.execute('SET synchronous_commit = off')\n                    return work(cursor)",
+                "connection._work_on",
+                "    if connection.autocommit:\n",
+                "    if connection.autocommit:\n        connection.execute('SET synchronous_commit = off')\n",
             )
         ],
     ),

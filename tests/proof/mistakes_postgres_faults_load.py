@@ -16,8 +16,8 @@ MISTAKES = [
         ["Load.test_agents_in_several_processes"],
         "no connection came free",
         [
-            Edit("connection.Server._lend_from_pool", "min(_PATIENCE, pool.timeout / 2)", "0.001"),
-            Edit("connection.Server._lend_from_pool", "if left <= 0:", "if True:"),
+            Edit("connection.Server._take_from_pool", "min(_PATIENCE, pool.timeout / 2)", "0.001"),
+            Edit("connection.Server._take_from_pool", "if left <= 0:", "if True:"),
         ],
     ),
 ]

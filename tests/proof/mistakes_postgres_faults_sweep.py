@@ -9,7 +9,7 @@ CALLS = "FaultSweep.test_every_call"
 UNAVAILABLE = "except SessionUnavailableError:"
 LOST = "acknowledged, and stored are"
 SERVER = "connection.Server"
-STALE = "is_broken = any(connection.broken for connection in lent)"
+STALE = "is_broken = connection is not None and connection.broken"
 
 MISTAKES = [
     Mistake(
@@ -55,14 +55,14 @@ MISTAKES = [
         [
             Edit(f"{SERVER}.run", STALE, "is_broken = False"),
             Edit(
-                f"{SERVER}._lend_from_pool",
+                f"{SERVER}._take_from_pool",
                 "connection = pool.getconn(",
                 "connection = self.__dict__.pop('_kept', None) or pool.getconn(",
             ),
             Edit(
-                f"{SERVER}._lend_from_pool",
-                "pool.putconn(connection)",
-                "self._kept = connection if connection.broken else pool.putconn(connection)",
+                f"{SERVER}._take_from_pool",
+                "partial(pool.putconn, connection)",
+                "lambda: vars(self).update(_kept=connection) if connection.broken else pool.putconn(connection)",
             ),
         ],
     ),

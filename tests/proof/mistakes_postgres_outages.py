@@ -5,7 +5,7 @@ from __future__ import annotations
 from doubles import Code, Edit, Mistake
 
 SERVER = "connection.Server"
-STALE = "is_broken = any(connection.broken for connection in lent)"
+STALE = "is_broken = connection is not None and connection.broken"
 
 
 def takes_ttl_on_read(code: Code) -> None:

@@ -303,7 +303,7 @@ MISTAKES = [
         "a synchronous call writes where its event loop can be seen",
         ["Asynchrony.test_no_event_loop_while_writing"],
         "== {None}",
-        [Edit("_executor.Writer.run_async", "_hide_loop(capture())", "capture()")],
+        [Edit("_executor.Writer.run_async", "partial(_hide_loop, job)", "job")],
     ),
     Mistake(
         "what a tool started waits for the saves of the synchronous call",

@@ -67,7 +67,7 @@ MISTAKES = [
         "a subclass that writes batches in its own way is passed by where several are written",
         ["Together.test_own_write_log"],
         "==",
-        [Edit("_saver.SaveJob.__init__", "store.shared if _writes_together(store) else None", "store.shared")],
+        [Edit("_saver.SaveJob.__init__", "_writes_together(store.__class__)", "True")],
     ),
     Mistake(
         "the promise is made, and nothing is written together",

@@ -3,8 +3,9 @@
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import psycopg
@@ -49,24 +50,6 @@ class OwnCursor(psycopg.Cursor[tuple[Any, ...]]):
         """How values are converted."""
         return _ADAPTERS
 
-    def execute_often(self, query: bytes, values: dict[str, Any]) -> list[tuple[Any, ...]]:
-        """Execute a statement that a connection executes over and over, and return its rows.
-
-        The server keeps it prepared, which makes it a third faster, where that is safe: on connections of our own that
-        lead to one process of the server. A pooler such as PgBouncer may lend another process for each transaction; it
-        shows in that process not being the one that the login named.
-
-        Args:
-            query: The statement. Its rows end with `pg_backend_pid()`.
-            values: Its parameters.
-        """
-        connection = self.connection
-        is_ours = isinstance(connection, _PatientConnection)
-        rows = self.execute(query, values, prepare=is_ours, binary=True).fetchall()
-        if is_ours and rows[0][-1] == connection.info.backend_pid:
-            connection.prepare_threshold = 0
-        return rows
-
 
 class Engine(Protocol):
     """An SQLAlchemy engine, as far as this package needs one."""
@@ -98,11 +81,11 @@ class Server:
         if sum(given is not None for given in (connection_string, engine, pool)) > 1:
             raise ValueError("connection_string, engine, pool | pass one of them")
         self._seconds = seconds = find_timeout(timeout)
-        self._asking = threading.Lock()
+        self._asking, self._known_failures = threading.Lock(), 0
         self._source: BorrowedConnection[Any] | SharedConnection[Any]
-        self._lend: Callable[[Any], AbstractContextManager[Connection]] = self._lend_from_pool
+        self._take: Callable[[Any], tuple[Connection, Callable[[], None]]] = self._take_from_pool
         if engine is not None:
-            self._source, self._lend = BorrowedConnection(_check_engine(engine)), _lend_from_engine
+            self._source, self._take = BorrowedConnection(_check_engine(engine)), _take_from_engine
         elif pool is not None:
             self._source = BorrowedConnection(_check_pool(pool))
         else:
@@ -118,12 +101,12 @@ class Server:
         """The pool or the engine."""
         return self._source.get()
 
-    def run(self, name: str, work: Callable[[OwnCursor], Answer], expected: Errors = ()) -> Answer:
+    def run(self, name: str, work: Callable[[Connection], Answer], expected: Errors = ()) -> Answer:
         """Run statements on a connection, and again if it turns out to be broken or the server takes them back.
 
         Args:
             name: What is read or written, for errors.
-            work: Executes the statements. It may be called several times.
+            work: Executes the statements, each a transaction. It may be called several times.
             expected: Errors that the caller understands.
 
         Raises:
@@ -133,48 +116,47 @@ class Server:
         deadline = time.monotonic() + self._seconds
         source = self._source.get()
         while True:
-            lent: list[Connection] = []
+            connection: Connection | None = None
             try:
-                with self._lend(source) as connection:
-                    lent.append(connection)
-                    _check_encoding(connection, name)
-                    with _autocommit(connection), OwnCursor(connection) as cursor:
-                        return work(cursor)
+                connection, give_back = self._take(source)
+                try:
+                    return _work_on(connection, name, work)
+                finally:
+                    give_back()
             except expected:
                 raise
             except psycopg.Error as error:
                 # After a restart of the server every idle connection is broken, so there may be several. A deadlock
                 # comes from a session that is deleted while its agent saves.
-                is_broken = any(connection.broken for connection in lent)
+                is_broken = connection is not None and connection.broken
                 if not is_broken and (error.sqlstate or "").startswith(_CONTENT):
                     raise SessionException(f"{name} | the server refuses it: {_explain(error)}") from error
                 if not (is_broken or isinstance(error, _TAKEN_BACK)) or time.monotonic() > deadline:
                     raise SessionUnavailableError(f"{name} | {_explain(error)}") from error
 
-    @contextmanager
-    def _lend_from_pool(self, pool: ConnectionPool[Any]) -> Iterator[Connection]:
-        patience = min(_PATIENCE, pool.timeout / 2)
-        end, failures = time.monotonic() + pool.timeout, _failures(pool)
+    def _take_from_pool(self, pool: ConnectionPool[Any]) -> tuple[Connection, Callable[[], None]]:
+        """Return a connection, and what gives it back."""
+        patience, end = min(_PATIENCE, pool.timeout / 2), time.monotonic() + pool.timeout
         reason: psycopg.Error | None = None
         while True:
             try:
                 connection = pool.getconn(timeout=patience)
-                break
             except PoolTimeout:
                 left = end - time.monotonic()
                 if left <= 0:
                     late = PoolTimeout(f"no connection came free in the {pool.timeout:g} seconds of the pool")
                     raise reason or late from None
                 # The pool does not say why it cannot connect. To try it, once for all who wait, does.
-                if _failures(pool) > failures and self._asking.acquire(blocking=False):
+                if self._asking.acquire(blocking=False):
                     try:
-                        reason = _ask_why(pool, left)
+                        failures = pool.get_stats().get("connections_errors", 0)
+                        if failures > self._known_failures:
+                            reason = _ask_why(pool, left)
+                            self._known_failures = failures
                     finally:
                         self._asking.release()
-        try:
-            yield connection
-        finally:
-            pool.putconn(connection)
+            else:
+                return connection, partial(pool.putconn, connection)
 
 
 class _PatientConnection(psycopg.Connection[Any]):
@@ -182,9 +164,12 @@ class _PatientConnection(psycopg.Connection[Any]):
 
     Attributes:
         seconds: How long the server may take to answer.
+        often: What executes the prepared statement, over and over: it need not look up again how values are converted,
+            which takes as long as all else that the client does. None until that is known to be safe.
     """
 
     seconds = 30.0
+    often: OwnCursor | None = None
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for the server. A pool throws away a connection that is still waiting when it is given back."""
@@ -199,9 +184,32 @@ class _PatientConnection(psycopg.Connection[Any]):
             raise psycopg.OperationalError(f"no answer within the time-out of {self.seconds:g} seconds") from error
 
 
-def _failures(pool: ConnectionPool[Any]) -> int:
-    """How often a pool could not connect."""
-    return pool.get_stats().get("connections_errors", 0)
+def execute(connection: Connection, query: bytes, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Execute a statement, and return its rows."""
+    # In binary, since the driver reads times as text only where the caller's DateStyle is ISO.
+    return OwnCursor(connection).execute(query, values, prepare=False, binary=True).fetchall()
+
+
+def execute_often(connection: Connection, query: bytes, prepared: bytes, values: dict[str, Any]) -> int:
+    """Execute a statement that a connection executes over and over, and return how many rows it wrote.
+
+    The server keeps it prepared, which makes it a third faster, where that is safe: on connections of our own that lead
+    to one process of the server. A pooler such as PgBouncer may lend another process for each transaction; it shows in
+    that process not being the one that the login named.
+
+    Args:
+        connection: The connection.
+        query: The statement. It answers with how many rows it wrote, and `pg_backend_pid()`.
+        prepared: A statement that writes the same, and is faster where it is prepared. It answers with nothing.
+        values: The parameters of both.
+    """
+    ours = connection if isinstance(connection, _PatientConnection) else None
+    if ours is not None and ours.often is not None:
+        return ours.often.execute(prepared, values, prepare=True).rowcount
+    ((written, process),) = execute(connection, query, values)
+    if ours is not None and process == ours.info.backend_pid:
+        ours.prepare_threshold, ours.often = 0, OwnCursor(ours)
+    return int(written)
 
 
 def _ask_why(pool: Any, seconds: float) -> psycopg.Error | None:
@@ -222,38 +230,39 @@ def _ask_why(pool: Any, seconds: float) -> psycopg.Error | None:
     return None
 
 
-@contextmanager
-def _lend_from_engine(engine: Engine) -> Iterator[Connection]:
+def _take_from_engine(engine: Engine) -> tuple[Connection, Callable[[], None]]:
+    """Return a connection, and what gives it back."""
     try:
         lent = engine.raw_connection()
     except psycopg.Error:
         raise
     except Exception as error:  # SQLAlchemy's own, which cannot be imported here: all connections are in use, say
         raise psycopg.OperationalError(str(error)) from error
-    try:
-        yield lent.driver_connection
-    finally:
+
+    def give_back() -> None:
         if lent.driver_connection.closed:
             lent.invalidate()
         lent.close()
 
+    return lent.driver_connection, give_back
 
-@contextmanager
-def _autocommit(connection: Connection) -> Iterator[None]:
-    """Have each statement be a transaction: BEGIN and COMMIT around it would be two more round trips."""
+
+def _work_on(connection: Connection, name: str, work: Callable[[Connection], Answer]) -> Answer:
+    """Do work in which each statement is a transaction: BEGIN and COMMIT around it would be two more round trips."""
+    if not isinstance(connection, _PatientConnection):
+        _check_encoding(connection, name)
     if connection.autocommit:
-        yield
-        return
+        return work(connection)
     connection.autocommit = True
     try:
-        yield
+        return work(connection)
     finally:
         if not connection.closed:
             connection.autocommit = False
 
 
 def _check_encoding(connection: Connection, name: str) -> None:
-    if connection.info.encoding != "utf-8":  # which only a caller's connection has: text would be lost, or refused
+    if connection.info.encoding != "utf-8":  # text would be lost, or refused
         raise SessionUnavailableError(
             f"{name} | the client_encoding of the connection stands for {connection.info.encoding}: it must be UTF8"
         )

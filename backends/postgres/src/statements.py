@@ -6,6 +6,7 @@ somebody who may create one of that name in a schema of the `search_path` could 
 """
 # ruff: noqa: S608 - the pieces below are constants, and values travel as parameters
 
+from operator import itemgetter
 from typing import Any
 
 from ._batch import Batch
@@ -100,10 +101,18 @@ _REPLACE_MESSAGES = """
 _ALL_REPLACED = """1 / (count(*) = 0
   OR (SELECT count(*) FROM replaced) = pg_catalog.cardinality(%(r_message_id)s::bigint[]))::int"""
 
-# A save of one message that is nothing out of the ordinary: the function does it in a quarter of the time.
+# A save of one message that is nothing out of the ordinary: the function does it in a quarter of the time that planning
+# the statement takes.
 APPEND_MESSAGE = """
 SELECT {schema}.append_message(%(session_id)s, %(agent_id)s, %(version)s, %(next_id)s, %(message)s::json,
   %(created_at)s, %(ttl)s), pg_backend_pid()"""
+
+# The same without the function, which is faster still where it is prepared. It answers with how many rows it wrote.
+_NEXT = f"UPDATE {{schema}}.agents SET next_id = %(next_id)s + 1 WHERE {_UNCHANGED} RETURNING 1"
+_INSERT_ORDINARY = f"""{_INSERT} %(next_id)s::bigint, %(message)s::json, NULL, NULL, NULL, %(created_at)s::timestamptz,
+  NULL, %(created_at)s::timestamptz FROM written"""
+APPEND = f"WITH written AS ({_NEXT}) {_INSERT_ORDINARY}"
+APPEND_AND_EXTEND = f"WITH written AS ({_NEXT}), {_EXTEND} {_INSERT_ORDINARY}"
 
 # The same of several agents at once.
 APPEND_MESSAGES = """
@@ -112,7 +121,8 @@ FROM unnest(%(place)s::bigint[], %(session_id)s::text[], %(agent_id)s::text[], %
   %(next_id)s::bigint[], %(message)b::text[]::json[], %(created_at)s::timestamptz[], %(ttl)s::float8[])
   AS i(place, session_id, agent_id, version, next_id, message, created_at, ttl)"""
 APPENDED = ("place", "session_id", "agent_id", "version", "next_id", "message", "created_at", "ttl")
-_EXTRAORDINARY = ("message_raw", "redacted", "redacted_raw", "created_at_raw", "updated_at_raw")
+_EXTRAORDINARY = itemgetter("message_raw", "redacted", "redacted_raw", "created_at_raw", "updated_at_raw")
+_NOTHING = (None,) * 5
 
 
 def appends(batch: Batch) -> bool:
@@ -123,7 +133,7 @@ def appends(batch: Batch) -> bool:
 
 def is_ordinary(values: dict[str, Any]) -> bool:
     """Whether a message, as the parameters of a statement, has nothing in the columns that are seldom used."""
-    return values["created_at"] == values["updated_at"] and all(values[name] is None for name in _EXTRAORDINARY)
+    return bool(values["created_at"] == values["updated_at"] and _EXTRAORDINARY(values) == _NOTHING)
 
 
 def save(batch: Batch, *, expires: bool) -> str:

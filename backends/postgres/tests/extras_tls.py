@@ -152,8 +152,8 @@ def key_of(certificate: Path) -> Path:
 def encrypted(repository: Any) -> bool:
     """Whether the connection that a repository uses is encrypted, as the server says."""
 
-    def ask(cursor: psycopg.Cursor[tuple[bool]]) -> bool:
-        ((answer,),) = cursor.execute("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchall()
+    def ask(connection: psycopg.Connection[tuple[bool]]) -> bool:
+        ((answer,),) = connection.execute("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchall()
         return answer
 
     return bool(repository._tables._server.run("encrypted", ask))

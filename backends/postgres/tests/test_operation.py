@@ -47,7 +47,8 @@ def through(request: pytest.FixtureRequest, wire: Wire) -> Iterator[dict[str, An
         with ExitStack() as lent:
             server = repository._tables._server
             for _ in range(4):
-                lent.enter_context(server._lend(server._source.get()))
+                _, give_back = server._take(server._source.get())
+                lent.callback(give_back)
         yield options
 
 

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from conformance.cost import TEXT, change_everything
-from conformance.package import SessionManager
+from conformance.package import SessionConflictError, SessionManager
 from conformance.scripted_model import scripted_agent
 from conformance.wire import HOST, Wire
 from psycopg.conninfo import make_conninfo
 from sources import SOURCES
 from strands.agent.conversation_manager import SlidingWindowConversationManager
+from strands.types.exceptions import SessionException
 
 
 @pytest.fixture
@@ -74,17 +75,37 @@ def test_round_trips(wire: Wire, options: dict[str, Any], session_id: str) -> No
     }
 
 
-def test_prepared_statement(wire: Wire, backend: Any, session_id: str) -> None:
+@pytest.mark.parametrize("ttl", [None, 1000])
+def test_prepared_statement(wire: Wire, backend: Any, session_id: str, ttl: float | None) -> None:
     """The statement of nearly all saves is sent once; where that is not safe, `extras_pgbouncer.py` tests."""
+    options = {"schema": backend.schema, "ttl": ttl}
     url = make_conninfo(backend.url, host=HOST, port=wire.port)
-    with SessionManager(session_id, url, schema=backend.schema) as manager:
-        live, sent = scripted_agent(manager, *[TEXT] * 4), []
+    with SessionManager(session_id, url, **options) as manager:
+        live, sent, ends = scripted_agent(manager, *[TEXT] * 4), [], []
         for _ in range(4):
             with wire.counting() as cost:
                 live(TEXT)
             sent.append(cost.sent)
+            ends.append(end_of(session_id, backend))
+        assert sent[-1] < sent[0] - 200
+        assert [message.message_id for message in manager.list_messages()] == list(range(8))
+        assert ends == sorted(set(ends)) if ttl else ends == [None] * 4, "each message puts off the end"
+
+        with SessionManager(session_id, backend.url, **options) as other:
+            scripted_agent(other)(TEXT)
+        with pytest.raises(SessionConflictError):
+            live(TEXT)
+        assert len(manager.list_messages()) == 10
         manager.delete_session()
-    assert sent[-1] < sent[0] - 200
+        with pytest.raises(SessionException):
+            live(TEXT)
+
+
+def end_of(session_id: str, backend: Any) -> Any:
+    """When a session expires."""
+    select = f"SELECT expires_at FROM {backend.schema}.sessions WHERE session_id = %s"
+    ((end,),) = backend.connection.execute(select.encode(), [session_id]).fetchall()
+    return end
 
 
 def test_bytes(wire: Wire, options: dict[str, Any], session_id: str) -> None:

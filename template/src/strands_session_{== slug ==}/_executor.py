@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from types import CodeType
 from typing import Any, Protocol, cast
 
@@ -91,20 +92,14 @@ def _is_sync_call() -> bool:
     return is_sync and len(asyncio.all_tasks()) == 1
 
 
-def _hide_loop(job: Job | None) -> Job | None:
-    """Return a job that finds no event loop on its thread, as on ours: a store may use `asyncio.run`."""
-    if job is None:
-        return None
-
-    def hidden() -> None:
-        loop = asyncio.get_running_loop()
-        asyncio._set_running_loop(None)
-        try:
-            job()
-        finally:
-            asyncio._set_running_loop(loop)
-
-    return hidden
+def _hide_loop(job: Job) -> None:
+    """Do a job that finds no event loop on its thread, as on ours: a store may use `asyncio.run`."""
+    loop = asyncio.get_running_loop()
+    asyncio._set_running_loop(None)
+    try:
+        job()
+    finally:
+        asyncio._set_running_loop(loop)
 
 
 def _submit(future: Future[None], job: Job) -> None:
@@ -254,7 +249,6 @@ class Writer:
             if flight is None:
                 break
             if job is not None:
-                flight.set_running_or_notify_cancel()
                 _complete(flight, job)
                 flight.result()
                 break
@@ -268,9 +262,6 @@ class Writer:
         Raises:
             Exception: What `capture` or its job raised.
         """
-        if _is_sync_call():
-            self.run(lambda: _hide_loop(capture()))
-            return
         while True:
             job, flight = self._start(capture)
             if flight is None:
@@ -279,6 +270,10 @@ class Writer:
                 _start_round()  # it may have been submitted on an event loop that does not go on
                 await _arrival(flight)
                 continue
+            if _is_sync_call():
+                _complete(flight, partial(_hide_loop, job))
+                flight.result()
+                break
             _submit(flight, job)
             try:
                 await _arrival(flight)

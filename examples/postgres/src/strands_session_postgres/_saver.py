@@ -4,7 +4,7 @@
 import logging
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Protocol
 
 from strands.types.agent import LocalAgent
@@ -35,7 +35,7 @@ class SaveJob:
     """
 
     def __init__(self, store: Any, save: Save, write: Callable[[Save, bool], None]) -> None:
-        self.kind: Hashable = store.shared if _writes_together(store) else None
+        self.kind: Hashable = store.shared if _writes_together(store.__class__) else None
         hash(self.kind)  # or the threads that group by it could not: better an error here
         self.is_done = False
         self._store, self._save, self._write = store, save, write
@@ -56,9 +56,10 @@ class SaveJob:
             job.is_done = is_written
 
 
-def _writes_together(store: object) -> bool:
+@lru_cache
+def _writes_together(kind: type) -> bool:
     """Whether `write_together` does what `write_log` does: not if a subclass or a wrapper replaces only the latter."""
-    for each in type(store).__mro__:
+    for each in kind.__mro__:
         if "write_together" in vars(each):
             return True
         if "write_log" in vars(each):

@@ -133,12 +133,16 @@ def message_columns(message: SessionMessage, session_id: str, agent_id: str) -> 
         ValueError: If the id is malformed.
         SessionException: If the message cannot be stored as JSON.
     """
-    name = check_ids(session_id=session_id, agent_id=agent_id, message_id=message.message_id)
+    check_ids(message_id=message.message_id)
+    name = message_name(session_id, agent_id, message.message_id)
     redacted = message.redact_message
     # Of a redacted message only the replacement is kept.
     content = to_columns(cast("dict[str, Any]", message.message if redacted is None else redacted), name)
     values: list[Any] = [message.message_id, *content, *((None, None) if redacted is None else content)]
-    values += [*time_to_columns(message.created_at), *time_to_columns(message.updated_at)]
+    created = updated = time_to_columns(message.created_at)
+    if message.updated_at != message.created_at:
+        updated = time_to_columns(message.updated_at)
+    values += [*created, *updated]
     return dict(zip(_MESSAGE_COLUMNS, values, strict=True))
 
 

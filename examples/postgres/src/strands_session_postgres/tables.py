@@ -9,7 +9,7 @@ from psycopg import errors
 
 from . import schema as schemas
 from . import statements
-from .connection import Errors, OwnCursor, Server
+from .connection import Connection, Errors, OwnCursor, Server, execute, execute_often
 from .errors import SessionNotFoundError, SessionUnavailableError
 
 _NO_TABLES = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction, errors.InvalidSchemaName)
@@ -48,7 +48,7 @@ class Tables:
             SessionUnavailableError: If the role may not create tables, or a newer version of the package made them.
         """
         name = f"schema=<{self._name}>"
-        applied, version = self._server.run(name, lambda cursor: schemas.apply(cursor, self._schema))
+        applied, version = self._server.run(name, lambda connection: schemas.apply(OwnCursor(connection), self._schema))
         self.check(name, version)
         return applied
 
@@ -110,15 +110,15 @@ class Tables:
     def _execute(self, name: str, statement: str, values: dict[str, Any], expected: Errors = ()) -> tuple[Rows, bool]:
         query, attempts = _query(statement, self._schema), itertools.count()
 
-        def execute(cursor: OwnCursor) -> tuple[Rows, bool]:
+        def work(connection: Connection) -> tuple[Rows, bool]:
             repeated = next(attempts) > 0
-            if statement is statements.APPEND_MESSAGE:
-                return cursor.execute_often(query, values), repeated
-            # In binary, since the driver reads times as text only where the caller's DateStyle is ISO.
-            return cursor.execute(query, values, prepare=False, binary=True).fetchall(), repeated
+            if statement is not statements.APPEND_MESSAGE:
+                return execute(connection, query, values), repeated
+            prepared = statements.APPEND if values["ttl"] is None else statements.APPEND_AND_EXTEND
+            return [(execute_often(connection, query, _query(prepared, self._schema), values),)], repeated
 
         try:
-            return self._server.run(name, execute, (*expected, *_NO_TABLES))
+            return self._server.run(name, work, (*expected, *_NO_TABLES))
         except _NO_TABLES as error:
             raise self._missing(name) from error
 

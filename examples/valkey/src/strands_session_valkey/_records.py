@@ -46,7 +46,7 @@ def check_ids(**ids: str | int) -> str:
         if problem is not None:
             shown = repr(value)
             raise ValueError(f"{name}=<{shown if len(shown) < 60 else shown[:57] + '...'}> | {problem}")
-    return ", ".join(f"{name}=<{value}>" for name, value in ids.items())
+    return ", ".join([f"{name}=<{value}>" for name, value in ids.items()])
 
 
 def _position_problem(value: object) -> str | None:
