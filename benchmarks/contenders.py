@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import importlib
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,7 @@ class OursOnPostgres(Ours):
         options = {"autocommit": True, "prepare_threshold": None}
         pool = ConnectionPool(place, min_size=connections, max_size=connections, kwargs=options, open=True)
         pool.wait()
+        atexit.register(pool.close)  # or the process waits for its threads, for seconds, before it ends
         return {"pool": pool}
 
     def crowd(self, place: str, session_id: str, agents: int, connections: int) -> Times:

@@ -179,7 +179,7 @@ MISTAKES = [
             Edit(
                 "_saver.AgentSaver._captures",
                 "captured = False",
-                "flight, captured = self._writer._flight, False\n    waited = flight is not None and not flight.done()",
+                "waited, captured = self._writer._is_writing, False",
             ),
             Edit("_saver.AgentSaver._captures", "if self._unsure is not None:", "if self._unsure and not waited:"),
         ],
@@ -188,7 +188,7 @@ MISTAKES = [
         "a save does not wait for the one that a cancelled turn left in flight",
         ["Survival.test_cancelled_turn"],
         "SessionConflictError",
-        [Edit("_executor.Writer._start", "if flight is not None", "if False")],
+        [Edit("_executor.Writer._find_end", "not self._is_writing", "True")],
     ),
     Mistake(
         "a write into a session that is gone creates it again",
@@ -324,8 +324,8 @@ MISTAKES = [
         [
             Edit(
                 "_executor.Writer.run_async",
-                "try:\n            await _arrival(flight)",
-                "try:\n            loop = self.__dict__.setdefault('loop', asyncio.get_running_loop())\n"
+                "await _arrival(flight)",
+                "loop = self.__dict__.setdefault('loop', asyncio.get_running_loop())\n"
                 "            await loop.run_in_executor(None, flight.result)",
             )
         ],

@@ -235,7 +235,8 @@ class Writer:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # held while capturing, never while writing
-        self._flight: Future[None] | None = None
+        self._is_writing = False
+        self._end: Future[None] | None = None  # of that write; who waits for it makes it
         self._process = os.getpid()
 
     def run(self, capture: Callable[[], Job | None]) -> None:
@@ -245,14 +246,12 @@ class Writer:
             Exception: What `capture` or its job raised.
         """
         while True:
-            job, flight = self._start(capture)
-            if flight is None:
+            job, end = self._start(capture)
+            if end is None:
                 break
-            if job is not None:
-                _complete(flight, job)
-                flight.result()
-                break
-            _wait(flight)
+            _wait(end)
+        if job is not None:
+            self._write(job)
 
     async def run_async(self, capture: Callable[[], Job | None]) -> None:
         """Write, on a thread beside the event loop, unless that loop is there for this call alone.
@@ -263,38 +262,58 @@ class Writer:
             Exception: What `capture` or its job raised.
         """
         while True:
-            job, flight = self._start(capture)
-            if flight is None:
+            job, end = self._start(capture)
+            if end is None:
                 break
-            if job is None:  # its error belongs to whoever started it
-                _start_round()  # it may have been submitted on an event loop that does not go on
-                await _arrival(flight)
-                continue
-            if _is_sync_call():
-                _complete(flight, partial(_hide_loop, job))
-                flight.result()
-                break
-            _submit(flight, job)
-            try:
-                await _arrival(flight)
-            except asyncio.CancelledError:
-                flight.cancel()  # unless it has begun
-                raise
-            flight.result()
-            break
+            _start_round()  # it may have been submitted on an event loop that does not go on
+            await _arrival(end)  # its error belongs to whoever started it
+        if job is None:
+            return
+        if _is_sync_call():
+            self._write(partial(_hide_loop, job))
+            return
+        flight: Future[None] = Future()
+        flight.add_done_callback(self._finish)
+        _submit(flight, job)
+        try:
+            await _arrival(flight)
+        except asyncio.CancelledError:
+            flight.cancel()  # unless it has begun
+            raise
+        flight.result()
 
     def settle(self) -> None:
         """Wait for a write in flight, whatever becomes of it."""
-        flight = self._flight
-        if flight is not None and self._process == os.getpid():
-            _wait(flight)
+        if self._process != os.getpid():  # the lock may be held by a thread that stayed in the parent
+            return
+        with self._lock:
+            end = self._find_end()
+        if end is not None:
+            _wait(end)
 
     def _start(self, capture: Callable[[], Job | None]) -> tuple[Job | None, Future[None] | None]:
-        """Return a job that the caller has to complete, and its flight; or else the flight of another one."""
+        """Return a job that the caller has to do, and to `_finish`; or else what ends with the job of another one."""
         with self._lock:
-            flight = self._flight
-            if flight is not None and not flight.done() and self._process == os.getpid():
-                return None, flight
-            job = capture()
-            self._flight, self._process = None if job is None else Future(), os.getpid()
-            return job, self._flight
+            end = self._find_end()
+            job = capture() if end is None else None
+            if job is not None:
+                self._is_writing, self._end, self._process = True, None, os.getpid()
+            return job, end
+
+    def _find_end(self) -> Future[None] | None:
+        if not self._is_writing or self._process != os.getpid():
+            return None
+        self._end = self._end or Future()
+        return self._end
+
+    def _write(self, job: Job) -> None:
+        try:
+            job()
+        finally:
+            self._finish()
+
+    def _finish(self, _: object = None) -> None:
+        with self._lock:
+            self._is_writing, end = False, self._end
+        if end is not None:
+            end.set_result(None)
