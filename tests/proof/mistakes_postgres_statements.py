@@ -10,6 +10,7 @@ FROM_RUN = "message_id >= pg_catalog.lower(run)\n      AND message_id <"
 REST_OF_RESTORE = """coalesce(pg_catalog.upper(run), 9223372036854775807) OFFSET 0
   ) AS m WHERE m.message_id >= a.first"""
 WITHOUT_FUNCTION = Edit("repository.CorrectSessionRepository._write_batch", "statements.appends(batch)", "False")
+PREPARED = ("APPEND", "APPEND_AND_EXTEND")  # what the function does, as statements: they have the same mistake
 
 MISTAKES = [
     # Sessions
@@ -60,37 +61,58 @@ MISTAKES = [
         "one more message is appended whoever changed the agent meanwhile",
         ["Survival.test_second_writer"],
         "DID NOT RAISE",
-        [Body("append_message", " AND version = $3", "")],
+        [
+            Body("append_message", " AND version = $3", ""),
+            *(Edit(f"statements.{name}", " AND version = %(version)s", "") for name in PREPARED),
+        ],
     ),
     Mistake(
         "one more message is appended behind a gap",
         ["Batches.test_store_that_fell_back"],
         "DID NOT RAISE",
-        [Body("append_message", "next_id = $4 AND", "next_id <= $4 AND")],
+        [
+            Body("append_message", "next_id = $4 AND", "next_id <= $4 AND"),
+            *(
+                Edit(f"statements.{name}", "next_id = %(next_id)s AND", "next_id <= %(next_id)s AND")
+                for name in PREPARED
+            ),
+        ],
     ),
     Mistake(
         "one more message moves the next id of all agents on",
         ["Batches.test_logs_are_independent"],
-        "== (3, {",
-        [Body("append_message", " AND agent_id = $2", "")],
+        "SessionConflictError",
+        [
+            Body("append_message", " AND agent_id = $2", ""),
+            *(Edit(f"statements.{name}", " AND agent_id = %(agent_id)s AND", " AND") for name in PREPARED),
+        ],
     ),
     Mistake(
         "one more message is appended to an expired session",
         ["Expiry.test_expired_under_an_agent"],
         "DID NOT RAISE",
-        [Body("append_message", "(s.expires_at > now()) IS NOT FALSE", "true")],
+        [
+            Body("append_message", "(s.expires_at > now()) IS NOT FALSE", "true"),
+            *(Edit(f"statements.{name}", "(s.expires_at > now()) IS NOT FALSE", "true") for name in PREPARED),
+        ],
     ),
     Mistake(
         "one more message does not put the end of its session off",
         ["Expiry.test_writes_put_expiry_off"],
         "in spite of",
-        [Body("append_message", "$7 IS NOT NULL", "false")],
+        [
+            Body("append_message", "$7 IS NOT NULL", "false"),
+            Edit("statements.APPEND_AND_EXTEND", "SET expires_at = now() + %(ttl)s", "SET expires_at = expires_at + 0"),
+        ],
     ),
     Mistake(
         "that one more message was not written is not noticed",
         ["Survival.test_two_writers_of_messages"],
         "DID NOT RAISE",
-        [Body("append_message", "RETURN 0", "RETURN 1")],
+        [
+            Body("append_message", "RETURN 0", "RETURN 1"),
+            Edit("connection.execute_often", ".rowcount", ".rowcount or 1"),
+        ],
     ),
     # A save
     Mistake(

@@ -326,7 +326,7 @@ MISTAKES = [
                 "_executor.Writer.run_async",
                 "await _arrival(flight)",
                 "loop = self.__dict__.setdefault('loop', asyncio.get_running_loop())\n"
-                "            await loop.run_in_executor(None, flight.result)",
+                "        await loop.run_in_executor(None, flight.result)",
             )
         ],
     ),
