@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import sys
 import tempfile
 from datetime import datetime, timezone
@@ -20,6 +21,7 @@ from typing import Any
 import report
 from coordinator import QUICK, WHOLE, Effort, Run, start
 from environments import ROOT, install, render
+from plan import rows
 from stores import Stores
 
 
@@ -32,6 +34,9 @@ def main() -> None:
     parser.add_argument("--report", type=Path, help="the numbers of an earlier run, to report on them")
     parser.add_argument("--workspace", type=Path, help="a folder with the environments of an earlier run, or for them")
     arguments = parser.parse_args()
+    keys = [row.key for row in rows() if row.is_quick or not arguments.quick] + ["bytes"]
+    if not any(re.search(arguments.only, key) for key in keys):
+        parser.error(f"--only={arguments.only} | matches no row; there are: {', '.join(keys)}")
     if arguments.report:
         results = json.loads(arguments.report.read_text(encoding="utf-8"))
     else:

@@ -16,7 +16,7 @@ from strands.types.session import SessionMessage
 from texts import messages_of, text_of
 
 Times = dict[str, list[float]]
-MESSAGES = 4  # of a turn that calls a tool: the question, the call, its result, the answer
+MESSAGES = 8  # of a turn that calls three tools: the question, three calls with their results, the answer
 
 
 class Managed(ABC):

@@ -20,6 +20,7 @@ LISTED: tuple[str, ...] = (
     "valkey",
     "psycopg",
     "psycopg-binary",
+    "psycopg-pool",
     "psycopg2-binary",
     "sqlalchemy",
     "sqlmodel",

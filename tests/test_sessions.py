@@ -94,7 +94,7 @@ def test_release_is_refused_while_a_body_is_the_templates(repository: Path) -> N
     """One is enough, and the reason says how to see which."""
     result = nox(repository, "-s", "release_check")
     assert result.returncode != 0
-    assert re.search(r"\d+ bodies or texts are still the template's: `nox -s todo` lists them", result.stdout)
+    assert re.search(r"\d+ bodies or texts are still the template's: `uvx nox -s todo` lists them", result.stdout)
 
 
 def test_release_is_refused_while_a_text_is_the_templates(repository: Path) -> None:

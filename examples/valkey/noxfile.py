@@ -229,7 +229,7 @@ def release_check(session: nox.Session) -> None:
     elif not entries.get(version):
         reasons.append(f"CHANGELOG.md has no entry for {version}: add `## {version}` and what it brings")
     if left := [*todos("backend"), *todos("text")]:
-        reasons.append(f"{len(left)} bodies or texts are still the template's: `nox -s todo` lists them")
+        reasons.append(f"{len(left)} bodies or texts are still the template's: `uvx nox -s todo` lists them")
     head, tagged = git("rev-parse", "--verify", "HEAD"), git("rev-parse", "--verify", f"refs/tags/{tag}^{{commit}}")
     if not head or git("status", "--porcelain"):
         reasons.append("not all is committed, and what is published is what the tag holds: `git status` lists it")
@@ -250,4 +250,7 @@ def say_what_ran() -> None:
     if passed:
         missing = ", ".join(python for python in PYTHONS if not found(python))
         print(f"\nThe tests passed on Python {', '.join(passed)}; not on this machine: {missing or 'none'}.")
-        print(f"Next: `nox -s {'todo` lists what to replace' if todos('backend') else 'release_check`'}.")
+        if any("(all)" in python for python in passed):
+            print(f"Next: `uvx nox -s {'todo` lists what to replace' if todos('backend') else 'release_check`'}.")
+        else:
+            print("Next: `uvx nox`, which runs all of them, and the checks.")

@@ -128,7 +128,7 @@ def main() -> None:
         with {== class_prefix ==}SessionManager(args.session, args.connection) as opened:
             chat(opened, model)
 {%% endif %%}
-    except SessionException as error:
+    except (SessionException, ValueError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print()

@@ -69,7 +69,7 @@ MISTAKES = [
             "ConversationsOfRecords.test_stored_result_without_call",
         ],
         "==",
-        [Edit("_log.AgentLog.restore", "repair_tool_use(agent.messages)", "pass")],
+        [Edit("_log.AgentLog.restore", "repair_tool_use(agent.messages)", "True")],
     ),
     Mistake(
         "a repair keeps the result that answers no call",

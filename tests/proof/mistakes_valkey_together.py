@@ -37,7 +37,7 @@ MISTAKES = [
         "agents that save at the same moment save one by one",
         ["Together.test_round_trips"],
         "<= 20",
-        [Edit("_executor._start_round", 'getattr(flight.job, "kind", None)', "None")],
+        [Edit("_executor._submit", 'getattr(job, "kind", None)', "None")],
     ),
     Mistake(
         "what was written together is written once more by each",
@@ -67,7 +67,7 @@ MISTAKES = [
         "a subclass that writes batches in its own way is passed by where several are written",
         ["Together.test_own_write_log"],
         "==",
-        [Edit("_saver.SaveJob.__init__", "_writes_together(store.__class__)", "True")],
+        [Edit("_saver._writes_together", "return False", "return True")],
     ),
     Mistake(
         "the promise is made, and nothing is written together",

@@ -117,7 +117,7 @@ def main() -> None:
                 show(opened)
                 return
             chat(opened, model)
-    except SessionException as error:
+    except (SessionException, ValueError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print()

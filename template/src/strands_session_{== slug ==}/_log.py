@@ -172,7 +172,8 @@ class AgentLog:
                 raise SessionCorruptError(f"agent_id=<{record.agent_id}>{where} | what is stored is no message")
             self._conversation.add(message, clone(message), entry if isinstance(entry, SessionMessage) else None)
         agent.messages = list(self._conversation.live)
-        repair_tool_use(agent.messages)
+        if not repair_tool_use(agent.messages):
+            self._turn = len(agent.messages)
 
     def _stands(self, messages: list[Message], everything: bool) -> bool:
         """Whether the agent's messages begin with the stored ones, unchanged."""

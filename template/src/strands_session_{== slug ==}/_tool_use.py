@@ -10,7 +10,7 @@ from strands.types.content import ContentBlock, Message, Messages
 logger = logging.getLogger(__name__)
 
 
-def repair_tool_use(messages: Messages) -> None:
+def repair_tool_use(messages: Messages) -> bool:
     """Make every tool call in a restored conversation answered, and every answer one to a call, in place.
 
     Model providers refuse a conversation in which a `toolUse` is not followed by its `toolResult`, or the other way
@@ -20,11 +20,14 @@ def repair_tool_use(messages: Messages) -> None:
     Args:
         messages: The conversation, oldest first. A message that needs repair gets new `content`; one that holds nothing
             but answers to no call is removed; one is inserted where a call has no answer at all.
+
+    Returns:
+        Whether anything needed repair.
     """
     blocks = chain.from_iterable(message["content"] for message in messages)
     if not any("toolUse" in block or "toolResult" in block for block in blocks):
-        return
-    position = 0
+        return False
+    position, is_sound = 0, True
     while position < len(messages):
         called = _ids(messages[position - 1], "toolUse") if position else []
         message = messages[position]
@@ -32,6 +35,7 @@ def repair_tool_use(messages: Messages) -> None:
         if called == answered or set(called) == set(answered):
             position += 1
             continue
+        is_sound = False
         logger.warning(
             "message_index=<%d>, tool_use_ids=<%s>, tool_result_ids=<%s> | repairing unpaired tool calls and results",
             position,
@@ -49,6 +53,7 @@ def repair_tool_use(messages: Messages) -> None:
             position += 1
         else:
             del messages[position]
+    return not is_sound
 
 
 def _ids(message: Message, kind: str) -> list[str]:

@@ -3,7 +3,8 @@
 -- A document is json, which keeps the order of keys and the spelling of numbers, unlike jsonb. What json or its operators
 -- refuse (NaN, Infinity, \u0000, lone surrogates) stands in the text column beside it, and the json column is null: so
 -- every document comes back as it was, and no query fails on one. Times beside a *_raw column are null only where the
--- original was no time; the original is then in the *_raw column.
+-- original was no time; the original is then in the *_raw column. A table has one CHECK, without functions: the server
+-- takes each apart for every row that changes.
 
 CREATE TABLE {schema}.sessions (
     session_id text COLLATE "C" PRIMARY KEY,
@@ -35,9 +36,11 @@ CREATE TABLE {schema}.agents (
     updated_at timestamptz,
     updated_at_raw text,
     PRIMARY KEY (session_id, agent_id),
-    CHECK (num_nonnulls(state, state_raw) = 1),
-    CHECK (num_nonnulls(conversation_manager_state, conversation_manager_state_raw) = 1),
-    CHECK (num_nonnulls(internal_state, internal_state_raw) = 1)
+    CHECK (
+        (state IS NULL) <> (state_raw IS NULL)
+        AND (conversation_manager_state IS NULL) <> (conversation_manager_state_raw IS NULL)
+        AND (internal_state IS NULL) <> (internal_state_raw IS NULL)
+    )
 );
 
 CREATE TABLE {schema}.messages (
@@ -54,8 +57,9 @@ CREATE TABLE {schema}.messages (
     updated_at_raw text,
     PRIMARY KEY (session_id, agent_id, message_id),
     FOREIGN KEY (session_id, agent_id) REFERENCES {schema}.agents ON DELETE CASCADE,
-    CHECK (num_nonnulls(message, message_raw) = 1),
-    CHECK (num_nonnulls(redact_message, redact_message_raw) <= 1)
+    CHECK (
+        (message IS NULL) <> (message_raw IS NULL) AND (redact_message IS NULL OR redact_message_raw IS NULL)
+    )
 );
 
 CREATE TABLE {schema}.multi_agents (
@@ -64,7 +68,7 @@ CREATE TABLE {schema}.multi_agents (
     state json,
     state_raw text,
     PRIMARY KEY (session_id, multi_agent_id),
-    CHECK (num_nonnulls(state, state_raw) = 1)
+    CHECK ((state IS NULL) <> (state_raw IS NULL))
 );
 
 -- Without these, ANALYZE would keep samples of documents in pg_stats, also of those that were redacted since.

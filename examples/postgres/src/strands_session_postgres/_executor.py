@@ -21,12 +21,14 @@ class SharedJob(Protocol):
     """A job that may be done along with others, in one go.
 
     Attributes:
-        kind: Equal for jobs that can be done together; None for one that is done alone.
         is_done: Whether it was done along with others. To call it then is all that is left.
     """
 
-    kind: Hashable
     is_done: bool
+
+    @property
+    def kind(self) -> Hashable:
+        """Equal for jobs that can be done together; None for one that is done alone."""
 
     def __call__(self) -> None:
         """Do the job, or what is left of it."""
@@ -41,6 +43,7 @@ class _Flight:
 
     future: Future[None]
     job: Job
+    kind: Hashable  # of a `SharedJob`
     context: contextvars.Context
 
     def complete(self) -> None:
@@ -107,9 +110,10 @@ def _submit(future: Future[None], job: Job) -> None:
 
     So agents that write at the same time, as in a server, do it in one go where their store can.
     """
-    loop = asyncio.get_running_loop()
+    loop, kind = asyncio.get_running_loop(), getattr(job, "kind", None)
+    hash(kind)  # or what groups by it could not: better an error here
     with _lock:
-        _rounds[loop].append(_Flight(future, job, contextvars.copy_context()))
+        _rounds[loop].append(_Flight(future, job, kind, contextvars.copy_context()))
         is_first = len(_rounds[loop]) == 1
     if is_first:
         loop.call_soon(_start_round, loop)
@@ -120,8 +124,7 @@ def _start_round(*loops: asyncio.AbstractEventLoop) -> None:
     groups: defaultdict[Hashable, list[_Flight]] = defaultdict(list)
     with _lock:
         for flight in [flight for loop in loops or [*_rounds] for flight in _rounds.pop(loop, [])]:
-            kind = getattr(flight.job, "kind", None)
-            groups[id(flight) if kind is None else kind].append(flight)
+            groups[id(flight) if flight.kind is None else flight.kind].append(flight)
     for group in groups.values():
         for at in range(0, len(group), _TOGETHER):
             _start_thread(_fly, group[at : at + _TOGETHER])
@@ -274,10 +277,10 @@ class Writer:
             return
         flight: Future[None] = Future()
         flight.add_done_callback(self._finish)
-        _submit(flight, job)
         try:
+            _submit(flight, job)
             await _arrival(flight)
-        except asyncio.CancelledError:
+        except BaseException:  # the caller is cancelled, or nothing was submitted
             flight.cancel()  # unless it has begun
             raise
         flight.result()

@@ -30,15 +30,18 @@ class SaveJob:
     """The job that writes a save: alone, or in one round trip with those of other agents, where the store can do that.
 
     Attributes:
-        kind: What the store shares with others whose saves it can write as well; None for one that cannot.
         is_done: Whether the save was written with others, and only has to be taken note of.
     """
 
     def __init__(self, store: Any, save: Save, write: Callable[[Save, bool], None]) -> None:
-        self.kind: Hashable = store.shared if _writes_together(store.__class__) else None
-        hash(self.kind)  # or the threads that group by it could not: better an error here
         self.is_done = False
         self._store, self._save, self._write = store, save, write
+
+    @property
+    def kind(self) -> Hashable:
+        """What the store shares with others whose saves it can write as well; None for one that cannot."""
+        kind: Hashable = self._store.shared if _writes_together(self._store.__class__) else None
+        return kind
 
     def __call__(self) -> None:
         """Write the save, or take note that it was written."""
