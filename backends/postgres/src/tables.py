@@ -2,14 +2,14 @@
 
 import functools
 import itertools
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from psycopg import errors
 
 from . import schema as schemas
 from . import statements
-from .connection import Connection, Errors, OwnCursor, Server, execute, execute_often
+from .connection import Answer, Connection, Errors, OwnCursor, Server, execute, execute_often
 from .errors import SessionNotFoundError, SessionUnavailableError
 
 _NO_TABLES = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction, errors.InvalidSchemaName)
@@ -93,8 +93,19 @@ class Tables:
         """
         # The first statement of a session manager asks for the version itself, and none is asked for twice.
         if not self._is_checked and "migrations" not in statement:
-            self.check(name, self._execute(name, _VERSION, {})[0][0][0])
+            self._find_version(name)
         return self._execute(name, statement, values, expected)
+
+    def append(self, name: str, values: dict[str, Any], expected: Errors) -> int:
+        """Store what `statements.is_ordinary`, and return how many messages that is: 0 where the agent was changed.
+
+        The arguments and the errors are those of `fetch`.
+        """
+        if not self._is_checked:
+            self._find_version(name)
+        prepared = statements.APPEND if values["ttl"] is None else statements.APPEND_AND_EXTEND
+        queries = _query(statements.APPEND_MESSAGE, self._schema), _query(prepared, self._schema)
+        return self._work(name, lambda connection: execute_often(connection, *queries, values), expected)
 
     def write(self, name: str, statement: str, values: dict[str, Any]) -> None:
         """Run a statement that answers with how many records it replaced.
@@ -107,16 +118,19 @@ class Tables:
         if not written:
             raise SessionNotFoundError(f"{name} | it does not exist, or its session has expired")
 
+    def _find_version(self, name: str) -> None:
+        self.check(name, self._execute(name, _VERSION, {})[0][0][0])
+
     def _execute(self, name: str, statement: str, values: dict[str, Any], expected: Errors = ()) -> tuple[Rows, bool]:
         query, attempts = _query(statement, self._schema), itertools.count()
 
         def work(connection: Connection) -> tuple[Rows, bool]:
             repeated = next(attempts) > 0
-            if statement is not statements.APPEND_MESSAGE:
-                return execute(connection, query, values), repeated
-            prepared = statements.APPEND if values["ttl"] is None else statements.APPEND_AND_EXTEND
-            return [(execute_often(connection, query, _query(prepared, self._schema), values),)], repeated
+            return execute(connection, query, values), repeated
 
+        return self._work(name, work, expected)
+
+    def _work(self, name: str, work: Callable[[Connection], Answer], expected: Errors) -> Answer:
         try:
             return self._server.run(name, work, (*expected, *_NO_TABLES))
         except _NO_TABLES as error:

@@ -315,12 +315,12 @@ class PostgresSessionRepository(LogRepository):
     def _write_batch(self, batch: Batch) -> None:  # apart: a `write_log` over the single methods must not call itself
         name = check_ids(session_id=batch.session_id, agent_id=batch.agent_id)
         values = {"ttl": self._ttl, **batch_columns(batch, name)}
-        if statements.appends(batch) and statements.is_ordinary(values):
-            statement = statements.APPEND_MESSAGE
-        else:
-            statement = statements.save(batch, expires=self._ttl is not None)
         try:
-            ((written, *_),) = self._tables.fetch(name, statement, values, _REFUSALS)
+            if statements.appends(batch) and statements.is_ordinary(values):
+                written = self._tables.append(name, values, _REFUSALS)
+            else:
+                statement = statements.save(batch, expires=self._ttl is not None)
+                ((written, *_),) = self._tables.fetch(name, statement, values, _REFUSALS)
         except errors.DivisionByZero as error:
             raise SessionNotFoundError(f"{name} | a message to replace does not exist") from error
         except _REFUSALS:
