@@ -73,16 +73,19 @@ def rows() -> list[Row]:
     """Return all rows."""
     repository = tuple(SNAPSHOTS)
     remote, slow = tuple(LOCAL), tuple(PEERS)
-    listed = [Row("new", "new session, with its agent", "new")]
+    listed = [
+        Row("new", "new session, with its agent", "new"),
+        Row("turn", "a text turn", "turns", arguments={"count": 20}),
+        Row("turn awaited", AWAITED, "turns", arguments={"count": 20, "is_awaited": True}),
+        Row("tool turn", "a turn with a tool", "turns", arguments={"count": 10, "calls_tool": True}),
+        Row("sync", "a changed state", "sync", arguments={"count": 10}),
+        Row("redact", "a redaction", "redact", arguments={"count": 5}),
+    ]
+    # Later, since the memory of a process that held a long conversation is scattered, which the short tasks feel most.
     listed += [
         Row(f"restore {n}", f"restore {n:,} messages", "restore", messages=n, is_quick=n < 5000) for n in LENGTHS
     ]
     listed += [
-        Row("turn", "a text turn", "turns", arguments={"count": 10}),
-        Row("turn awaited", AWAITED, "turns", arguments={"count": 10, "is_awaited": True}),
-        Row("tool turn", "a turn with a tool", "turns", arguments={"count": 10, "calls_tool": True}),
-        Row("sync", "a changed state", "sync", arguments={"count": 10}),
-        Row("redact", "a redaction", "redact", arguments={"count": 5}),
         Row("delete", "delete a session of 100 messages", "delete", messages=100, is_used_up=True),
         Row("list", "repository: list 1,000 messages", "list_messages", messages=1000, without=repository),
         Row("create", "repository: store a message", "create_message", arguments={"count": 10}, without=repository),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from doubles import Edit, Mistake
 
 NO_NEXT_ID = Edit("statements._UNCHANGED", " AND next_id = %(next_id)s", "")
-WITHOUT_FUNCTION = Edit("repository.CorrectSessionRepository._write_batch", "statements.appends(batch)", "False")
+WITHOUT_FUNCTION = Edit("repository.CorrectSessionRepository._write_batch", "append_columns(batch)", "None")
 OVER = """FROM written
   ON CONFLICT (session_id, agent_id, message_id)
   DO UPDATE SET message = excluded.message, message_raw = excluded.message_raw"""

@@ -9,7 +9,7 @@ OF_AGENT = "WHERE session_id = %(session_id)s AND agent_id = %(agent_id)s"
 FROM_RUN = "message_id >= pg_catalog.lower(run)\n      AND message_id <"
 REST_OF_RESTORE = """coalesce(pg_catalog.upper(run), 9223372036854775807) OFFSET 0
   ) AS m WHERE m.message_id >= a.first"""
-WITHOUT_FUNCTION = Edit("repository.CorrectSessionRepository._write_batch", "statements.appends(batch)", "False")
+WITHOUT_FUNCTION = Edit("repository.CorrectSessionRepository._write_batch", "append_columns(batch)", "None")
 PREPARED = ("APPEND", "APPEND_AND_EXTEND")  # what the function does, as statements: they have the same mistake
 
 MISTAKES = [

@@ -11,7 +11,13 @@ MISTAKES = [
         "a batch with more than a message is written together, without the rest",
         ["Together.test_batches_are_written"],
         "has the keys [], not ['number']",
-        [Edit(WRITE, "if not statements.appends(batch):", "if not batch.version or len(batch.create) != 1:")],
+        [
+            Edit(
+                "documents.append_columns",
+                "if batch.agent is not None or batch.update or batch.version != batch.new_version or",
+                "if not batch.version or",
+            )
+        ],
     ),
     Mistake(
         "answers are counted in the order of the sessions, and given in that of the batches",

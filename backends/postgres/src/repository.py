@@ -21,6 +21,7 @@ from .connection import Engine, Server
 from .documents import (
     agent_columns,
     agent_from_columns,
+    append_columns,
     batch_columns,
     message_columns,
     messages_from_columns,
@@ -314,11 +315,12 @@ class {== class_prefix ==}SessionRepository(LogRepository):
 
     def _write_batch(self, batch: Batch) -> None:  # apart: a `write_log` over the single methods must not call itself
         name = check_ids(session_id=batch.session_id, agent_id=batch.agent_id)
-        values = {"ttl": self._ttl, **batch_columns(batch, name)}
+        appended = append_columns(batch)
         try:
-            if statements.appends(batch) and statements.is_ordinary(values):
-                written = self._tables.append(name, values, _REFUSALS)
+            if appended is not None:
+                written = self._tables.append(name, {**appended, "ttl": self._ttl}, _REFUSALS)
             else:
+                values = {**batch_columns(batch, name), "ttl": self._ttl}
                 statement = statements.save(batch, expires=self._ttl is not None)
                 ((written, *_),) = self._tables.fetch(name, statement, values, _REFUSALS)
         except errors.DivisionByZero as error:
@@ -337,12 +339,10 @@ class {== class_prefix ==}SessionRepository(LogRepository):
         """Write what only appends a message, of several agents in one round trip. Return of each whether it was."""
         rows = []
         for place, (repository, batch) in enumerate(writes):
-            if not statements.appends(batch):
-                continue
             with suppress(SessionException):  # it cannot be stored, as `write_log` says then
-                name = check_ids(session_id=batch.session_id, agent_id=batch.agent_id)
-                values = batch_columns(batch, name)
-                if statements.is_ordinary(values):
+                check_ids(session_id=batch.session_id, agent_id=batch.agent_id)
+                values = append_columns(batch)
+                if values is not None:
                     ttl = cast("{== class_prefix ==}SessionRepository", repository)._ttl
                     rows.append({"place": place, "ttl": ttl, **values})
         if not rows:

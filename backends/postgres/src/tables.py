@@ -97,7 +97,7 @@ class Tables:
         return self._execute(name, statement, values, expected)
 
     def append(self, name: str, values: dict[str, Any], expected: Errors) -> int:
-        """Store what `statements.is_ordinary`, and return how many messages that is: 0 where the agent was changed.
+        """Store the message of `append_columns`, and return how many that is: 0 where the agent was changed.
 
         The arguments and the errors are those of `fetch`.
         """

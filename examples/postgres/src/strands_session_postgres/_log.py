@@ -231,8 +231,7 @@ class AgentLog:
         known = self._head
         values = agent.take_snapshot(preset="session", include=["system_prompt"], exclude=["messages", "state"]).data
         state_at = _state_at(agent)
-        implied = None if known.layout is None else _layout.append(known.layout, known.next_id, next_id)
-        layout = implied
+        implied = layout = None if known.layout is None else _layout.append(known.layout, known.next_id, next_id)
         if kept is not None or layout is None:
             whole = _Conversation()
             whole.extend(kept or self._conversation)

@@ -41,12 +41,14 @@ def check_ids(**ids: str | int) -> str:
     Raises:
         ValueError: If one of them is malformed.
     """
+    named = []
     for name, value in ids.items():
         problem = _position_problem(value) if name == "message_id" else _name_problem(value)
         if problem is not None:
             shown = repr(value)
             raise ValueError(f"{name}=<{shown if len(shown) < 60 else shown[:57] + '...'}> | {problem}")
-    return ", ".join([f"{name}=<{value}>" for name, value in ids.items()])
+        named.append(f"{name}=<{value}>")
+    return ", ".join(named)
 
 
 def _position_problem(value: object) -> str | None:

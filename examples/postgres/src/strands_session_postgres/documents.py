@@ -175,6 +175,34 @@ def messages_from_columns(rows: list[tuple[Any, ...]], session_id: str, agent_id
     return list(map(SessionMessage, documents, message_ids, replacements, created_at, updated_at))
 
 
+def append_columns(batch: Batch) -> dict[str, Any] | None:
+    """Return a batch as the parameters of the statement that appends a message.
+
+    Args:
+        batch: What to write.
+
+    Returns:
+        The parameters; None if there is more to write than one message, or this one needs a column that is seldom used.
+
+    Raises:
+        ValueError: If the id of the message is malformed.
+        SessionException: If it cannot be stored as JSON.
+    """
+    if batch.agent is not None or batch.update or batch.version != batch.new_version or len(batch.create) != 1:
+        return None
+    message = batch.create[0]
+    if message.message_id != batch.next_id or message.redact_message is not None:
+        return None
+    check_ids(message_id=message.message_id)
+    name = message_name(batch.session_id, batch.agent_id, message.message_id)
+    document, raw_document = to_columns(cast("dict[str, Any]", message.message), name)
+    created_at, raw_time = time_to_columns(message.created_at)
+    if raw_document is not None or raw_time is not None or message.updated_at != message.created_at:
+        return None
+    key = {"session_id": batch.session_id, "agent_id": batch.agent_id, "version": batch.version}
+    return {**key, "next_id": batch.next_id, "message": document, "created_at": created_at}
+
+
 def batch_columns(batch: Batch, name: str) -> dict[str, Any]:
     """Return a batch as the parameters of the statement that writes it.
 
