@@ -63,14 +63,19 @@ class Worker:
             log: Where what it prints goes.
         """
         self.name = name
-        with log.open("wb") as errors:
-            self._process = subprocess.Popen(
-                [python, str(HERE / "worker.py"), name],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
+        self._command, self._log = [python, str(HERE / "worker.py"), name], log
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[str]:
+        with self._log.open("ab") as errors:
+            return subprocess.Popen(
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
             )
+
+    def restart(self) -> None:
+        """Go on in a new process."""
+        self.stop()
+        self._process = self._start()
 
     def ask(self, task: str, **arguments: Any) -> None:
         """Have a task begun."""
@@ -223,6 +228,8 @@ class Run:
         def count(names: list[str]) -> None:
             for name in names:
                 self._count(name)
+                # The memory of a process that held a long conversation is scattered, which short tasks feel most.
+                self._workers[name].restart()
                 advance()
 
         with ThreadPoolExecutor() as pool:

@@ -81,7 +81,7 @@ def rows() -> list[Row]:
         Row("sync", "a changed state", "sync", arguments={"count": 10}),
         Row("redact", "a redaction", "redact", arguments={"count": 5}),
     ]
-    # Later, since the memory of a process that held a long conversation is scattered, which the short tasks feel most.
+    # Long conversations later, since they leave the memory of a process scattered, which short tasks feel most.
     listed += [
         Row(f"restore {n}", f"restore {n:,} messages", "restore", messages=n, is_quick=n < 5000) for n in LENGTHS
     ]

@@ -41,7 +41,7 @@ CREATE TABLE {schema}.agents (
         AND (conversation_manager_state IS NULL) <> (conversation_manager_state_raw IS NULL)
         AND (internal_state IS NULL) <> (internal_state_raw IS NULL)
     )
-);
+) WITH (fillfactor = 70);  -- each message changes its agent's row: with room on the page no index has to change
 
 CREATE TABLE {schema}.messages (
     session_id text COLLATE "C",
