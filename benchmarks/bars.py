@@ -115,7 +115,8 @@ def bars_of(results: dict[str, Any], store: str) -> list[Bar]:
             add(f"{about}: above the floor of its writes", turn - writes, limit, "ms", remark)
     row = "turn at 1 ms"
     ratio("a text turn at 1 ms", value(row), value(row, floor), 1.2, "× the floor")
-    ratio("one message more after 10,000", value("append 10000"), value("append 10"), 1.2, "× after 10")
+    short = value("append 10000", kind="beside")
+    ratio("one message more after 10,000", value("append 10000"), short, 1.2, "× after 10, beside it")
     for each, most, slack in ((", a connection each", 2.5, 10.0), ("", None, None)):
         walls = [value(f"crowd {n}{each}", kind="wall with") for n in (50, 1)]
         bare = value(f"crowd 50{each}", floor, "wall with"), value(f"crowd 1{each}", floor, "wall with")

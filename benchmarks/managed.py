@@ -16,6 +16,7 @@ from strands.types.session import SessionMessage
 from texts import messages_of, text_of
 
 Times = dict[str, list[float]]
+SHORT = 10  # messages of the history that a long one is compared with
 MESSAGES = 8  # of a turn that calls three tools: the question, three calls with their results, the answer
 
 
@@ -160,32 +161,41 @@ class Managed(ABC):
         return {"seconds": seconds[1:]}
 
     def append(self, place: str, session_id: str, history: int, count: int) -> Times:
-        """Add messages to an agent with a long history: what MessageAdded costs, and apart what the turn's end does."""
-        self.fill(place, session_id, history, 500)
-        manager = self.manager(place, session_id)
-        agent = make_agent(manager)  # which knows by its restore where to go on
-        times: Times = {"seconds": [], "end of turn": [], "turn": []}
+        """Add messages to an agent with a long history: what MessageAdded costs, and apart what the turn's end does.
 
-        async def turn(number: int) -> None:
+        An agent with a short history takes turns with it: what its messages cost is `beside`.
+        """
+        histories = {"": history, "-beside": SHORT}
+        managers, agents = [], []
+        for suffix, messages in histories.items():
+            self.fill(place, session_id + suffix, messages, 500)
+            managers.append(self.manager(place, session_id + suffix))
+            agents.append(make_agent(managers[-1]))  # which knows by its restore where to go on
+        times: Times = {"seconds": [], "end of turn": [], "turn": [], "beside": []}
+
+        async def turn(agent: Agent, number: int, kinds: tuple[str, str, str]) -> None:
             begin = time.perf_counter()
             for message in messages_of(MESSAGES, 500):
                 agent.messages.append({**message, "content": [{"text": f"{number} {message['content'][0]['text']}"}]})  # type: ignore[typeddict-item]
                 before = time.perf_counter()
                 event = MessageAddedEvent(agent=agent, message=agent.messages[-1])
                 await agent.hooks.invoke_callbacks_async(event)
-                times["seconds"].append(time.perf_counter() - before)
+                times[kinds[0]].append(time.perf_counter() - before)
             before = time.perf_counter()
             await agent.hooks.invoke_callbacks_async(AfterInvocationEvent(agent=agent, invocation_state={}))
-            times["end of turn"].append(time.perf_counter() - before)
-            times["turn"].append(time.perf_counter() - begin)
+            times.setdefault(kinds[1], []).append(time.perf_counter() - before)
+            times.setdefault(kinds[2], []).append(time.perf_counter() - begin)
 
         async def turns() -> None:
             for number in range(1 + count):
-                await turn(number)
+                await turn(agents[0], number, ("seconds", "end of turn", "turn"))
+                await turn(agents[1], number, ("beside", "-", "-"))
 
         asyncio.run(turns())
-        self.close(manager)
-        return {kind: measured[MESSAGES if kind == "seconds" else 1 :] for kind, measured in times.items()}
+        for manager in managers:
+            self.close(manager)
+        shown = {kind: measured for kind, measured in times.items() if kind != "-"}
+        return {kind: one[MESSAGES if kind in ("seconds", "beside") else 1 :] for kind, one in shown.items()}
 
     def crowd(self, place: str, session_id: str, agents: int, connections: int) -> Times:
         """Have many agents take a turn in one event loop, with and without sessions."""

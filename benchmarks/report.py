@@ -53,8 +53,8 @@ row took part in fewer rounds. Look at the ratios: the times are those of this m
   everything of a session under one key. The floor of a turn is its writes, each made on the event loop by a hook of the
   same agent; that of *one message more* is the driver's call alone, without an agent or a loop. Messages that were
   stored beforehand, and those of that row, have 500 characters, those of a turn a dozen.
-- *One message more* is one of the eight that a turn has which calls three tools. The comparison at the end of a turn is
-  a row of its own; that of a long history leaves the caches of the processor cold, which the messages after it feel.
+- *One message more* is one of the eight that a turn has which calls three tools; the comparison at the end of a turn is
+  a row of its own. In the same process an agent with ten messages takes turns with that of the row: *beside it*.
 - The servers are those of our tests: PostgreSQL with `fsync=off`, Valkey without persistence. A slow disk would hide
   the differences.
 - `strands-valkey-session-manager` needs the JSON module. It was run on plain strings in its place, which flatters it:
